@@ -1,0 +1,88 @@
+"""The Resource protocol: one thing the host should have, how to look at it, how to make it so, how to take it away.
+
+The engine knows nothing else of the product. Resources are frozen pydantic models, so that a generation can store
+them and a later run can read them back.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+Attributes = Mapping[str, str | int | bool]
+"""The observable properties of a resource that exists: flat, JSON-able, compared one by one."""
+
+AnyResource = TypeVar("AnyResource", bound="Resource")
+
+
+class Resource(BaseModel, ABC):
+    """One thing the host should have.
+
+    feature: the component it belongs to, as `status` names it.
+    needs: keys of resources that must be in place before this one (parents and owners are found by the graph).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: ClassVar[str]
+    kept: ClassVar[bool] = False
+    """True for what is inert and dear (packages, environments): neither removed when undone nor when no longer asked for."""
+
+    feature: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is called within its kind: a path, an account, a unit."""
+
+    @property
+    def key(self) -> str:
+        """Its identity in plans, journals and generations."""
+        return f"{self.kind}:{self.name}"
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Absolute paths that appear or change with it; a resource that reads one of them is ordered behind it."""
+        return ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Absolute paths it depends on: ordered behind their providers, and refreshed when one of them changes."""
+        return ()
+
+    @abstractmethod
+    def wanted(self) -> Attributes:
+        """The attributes it should have."""
+
+    @abstractmethod
+    def probe(self) -> Attributes | None:
+        """The attributes it has, None where it is absent. Reads only. Raises Conflict where something foreign is in its place."""
+
+    @classmethod
+    def probe_all(cls, resources: Sequence[AnyResource]) -> Iterable[Attributes | None]:
+        """Probe several of one kind; overridden where one process can answer for all."""
+        return [resource.probe() for resource in resources]
+
+    def refreshed(self, observed: Attributes | None) -> Attributes | None:
+        """What it will look like once something it reads has changed; the same, unless it holds what it read (a service)."""
+        return observed
+
+    @abstractmethod
+    def realize(self, before: Attributes | None) -> None:
+        """Bring it from `before` to what is wanted, atomically; safe to repeat after a kill. Raises Problem."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Take it away; nothing happens where it is already gone. Raises Problem."""
+
+    def content(self) -> str | None:
+        """The text that plan and diff show; None where there is none or where it is secret."""
+        return None
+
+    def present_content(self) -> str | None:
+        """The same for what is on the host now."""
+        return None

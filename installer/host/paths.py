@@ -1,0 +1,67 @@
+"""Where everything is on the host: the one table of paths, account names and unit names.
+
+The layout is documented for operators in docs/reference/layout.md; every path in a template or in code comes from here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# --- accounts and groups -------------------------------------------------------------------------
+HUB_USER = "jupyter"
+PROXY_USER = "jupyterhub-proxy"
+CULLER_USER = "jupyterhub-culler"
+BUILD_USER = "jupyterhub-build"
+MEMBERS_GROUP = "jupyterhub-users"
+NGINX_GROUP = "www-data"
+
+# --- configuration -------------------------------------------------------------------------------
+ETC = Path("/etc/jupyterhub")
+CONFIG_FILE = ETC / "installer.yaml"
+HUB_CONFIG = ETC / "jupyterhub_config.py"
+CONF_D = ETC / "conf.d"
+SECRETS = ETC / "secrets"
+TLS = ETC / "tls"
+CA_CERTIFICATE = TLS / "ca.crt"
+CA_KEY = SECRETS / "ca.key"
+SITE_CERTIFICATE = TLS / "hub.crt"
+SITE_KEY = SECRETS / "hub.key"
+SUDOERS = Path("/etc/sudoers.d/jupyterhub")
+NGINX_SITE = Path("/etc/nginx/conf.d/jupyterhub.conf")
+NGINX_DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
+PAM_SERVICE = Path("/etc/pam.d/jupyterhub")
+UNITS = Path("/etc/systemd/system")
+TMPFILES = Path("/etc/tmpfiles.d/jupyterhub.conf")
+
+# --- programs and environments -------------------------------------------------------------------
+OPT = Path("/opt/jupyter")
+VENV = OPT / ".venv"
+REVISIONS = OPT / "revisions"
+SERVER_REVISIONS = REVISIONS / "server"
+LIBEXEC = OPT / "libexec"
+SHARE = OPT / "share" / "jupyter"
+KERNELSPECS = SHARE / "kernels"
+
+# --- state ---------------------------------------------------------------------------------------
+HUB_STATE = Path("/var/lib/jupyterhub")
+INSTALLER_STATE = Path("/var/lib/jupyterhub-installer")
+CACHE = Path("/var/cache/jupyterhub-installer")
+
+# --- sockets and runtime -------------------------------------------------------------------------
+PROXY_RUN = Path("/run/jupyterhub-proxy")
+PROXY_SOCKET = PROXY_RUN / "http.sock"
+PROXY_API_RUN = Path("/run/jupyterhub-proxy-api")
+PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
+PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
+ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
+INSTALLER_RUN = Path("/run/jupyterhub-installer")
+HUB_API_PORT = 8081
+"""TCP port on 127.0.0.1 that users' servers reach the hub's API on."""
+
+# --- units ---------------------------------------------------------------------------------------
+HUB_UNIT = "jupyterhub.service"
+PROXY_UNIT = "jupyterhub-proxy.service"
+CULLER_UNIT = "jupyterhub-culler.service"
+PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
+ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
+USERS_SLICE = "jupyterusers.slice"

@@ -1,0 +1,106 @@
+"""The one gate for processes: an argument vector, a minimal environment, no shell, never a secret in argv."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.host.errors import Problem
+
+log = logging.getLogger(__name__)
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# What an admin behind a proxy or with a company's own CA has set must reach pip, uv, npm, apt and curl.
+_PASSED_ON = frozenset(
+    name.lower()
+    for name in (
+        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS",
+        "PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_SYSTEM_CERTS", "NPM_CONFIG_REGISTRY", "NPM_CONFIG_CAFILE",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a process left: its argument vector, exit code and captured text."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it exited with 0."""
+        return self.code == 0
+
+
+class CommandFailed(Problem):
+    """A process could not be started, ran too long, or said no."""
+
+    def __init__(self, completed: Completed, what: str | None = None) -> None:
+        self.completed = completed
+        said = (completed.stderr.strip() or completed.stdout.strip()).splitlines()
+        super().__init__(
+            what or f"{Path(completed.argv[0]).name} failed with exit code {completed.code}",
+            f"run it by hand to see more: {shlex.join(completed.argv)}",
+            "\n".join(said[-20:]),
+        )
+
+
+def environment(extra: Mapping[str, str] | None = None, *, home: str = "/root") -> dict[str, str]:
+    """The minimal environment for a child: fixed PATH and locale, the caller's proxy and CA settings, `extra` on top."""
+    passed = {name: value for name, value in os.environ.items() if name.lower() in _PASSED_ON}
+    return {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": home, **passed, **(extra or {})}
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    stdin: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    user: str | None = None,
+    timeout: float = 60,
+    check: bool = True,
+    what: str | None = None,
+) -> Completed:
+    """Run a program to its end and return what it printed.
+
+    stdin: text for its standard input (the place for secrets); closed when None.
+    env: variables on top of the minimal environment (see `environment`).
+    user: account to become (with its own primary group and no others) before the program starts; needs root.
+    timeout: seconds, after which it is killed.
+    check: raise `CommandFailed` unless it exits with 0.
+    what: the line that tells a person what failed, in place of the program's name.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    log.debug("run%s: %s", f" as {user}" if user else "", shlex.join(words))
+    home = "/root"
+    identity: dict[str, object] = {}
+    if user is not None:
+        entry = pwd.getpwnam(user)
+        home = entry.pw_dir
+        identity = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": ()}
+    try:
+        done = subprocess.run(  # type: ignore[call-overload]  # identity's keys are fixed above
+            words, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", env=environment(env, home=home), cwd=cwd or "/", timeout=timeout, check=False, **identity,
+        )  # fmt: skip
+        completed = Completed(words, done.returncode, done.stdout, done.stderr)
+    except FileNotFoundError as error:
+        raise CommandFailed(Completed(words, 127, "", str(error)), what) from error
+    except subprocess.TimeoutExpired as error:
+        said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else (error.stderr or "")
+        raise CommandFailed(Completed(words, 124, "", f"{said}\nstill running after {timeout:.0f} s"), what) from error
+    if check and not completed.ok:
+        raise CommandFailed(completed, what)
+    return completed
