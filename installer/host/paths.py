@@ -54,6 +54,7 @@ PROXY_API_RUN = Path("/run/jupyterhub-proxy-api")
 PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
+SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
 INSTALLER_RUN = Path("/run/jupyterhub-installer")
 HUB_API_PORT = 8081
 """TCP port on 127.0.0.1 that users' servers reach the hub's API on."""
@@ -64,4 +65,5 @@ PROXY_UNIT = "jupyterhub-proxy.service"
 CULLER_UNIT = "jupyterhub-culler.service"
 PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
+SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
 USERS_SLICE = "jupyterusers.slice"
