@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
-import shutil
 import socket
-import sys
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from installer.host import nginx as nginx_server
 from installer.host.nginx import Sites
 from installer.host.process import run
+from installer.host.system_python import system_python
 
 
 class HostFacts(BaseModel):
@@ -31,7 +30,7 @@ class HostFacts(BaseModel):
 
     systemd: int
     python: str
-    python_program: str
+    python_program: Path
     machine: str
     hostname: str
     fqdn: str
@@ -46,7 +45,7 @@ def gather() -> HostFacts:
     return HostFacts(
         systemd=_systemd_version(),
         python=platform.python_version(),
-        python_program=_system_python(),
+        python_program=system_python(),
         machine=platform.machine(),
         hostname=hostname,
         fqdn=_full_name(hostname),
@@ -60,12 +59,6 @@ def _systemd_version() -> int:
     said = run(["systemctl", "--version"]).stdout
     found = re.match(r"systemd (\d+)", said)
     return int(found.group(1)) if found else 0
-
-
-def _system_python() -> str:
-    """The distribution's interpreter behind the environment that we run in."""
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return shutil.which(name, path="/usr/bin") or str(Path(sys.executable).resolve())
 
 
 def _full_name(hostname: str) -> str:
