@@ -131,7 +131,9 @@ class Machine:
         keep: where to move the layer to; otherwise it goes when this machine is removed.
         """
         self.stop()
+        self._keep_downloads()
         self._claim.shut()
+        running.remove(self)
         layer = self._upper
         if keep is not None:
             keep.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +142,8 @@ class Machine:
 
     def remove(self) -> None:
         """Take the machine away; safe to call twice."""
-        self._keep_downloads()
+        if os.path.ismount(self._claim.root):
+            self._keep_downloads()
         self._claim.release()
         if self._process is not None:
             self._process.wait(STOP_SECONDS)

@@ -56,8 +56,8 @@ def sudo(
 
 
 def sudo_words(argv: Sequence[str]) -> list[str]:
-    """The command with sudo before it, which reads the password from standard input."""
-    return ["sudo", "--stdin", "--prompt=", *argv]
+    """The command with sudo before it, which reads the password from standard input, each time anew."""
+    return ["sudo", "--reset-timestamp", "--stdin", "--prompt=", *argv]
 
 
 def password_line(person: Person) -> str:
