@@ -1,0 +1,54 @@
+"""Our one file in nginx's configuration, tried together with everybody else's before it is in place."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+from installer.host import files, paths
+from installer.host.errors import Problem
+from installer.host.process import CommandFailed, run
+from installer.resources.file import File
+
+
+class NginxSite(File):
+    """A site of ours in a directory that nginx.conf includes."""
+
+    kind: ClassVar[str] = "site"
+
+    @property
+    def checked(self) -> bool:
+        """Always: a site of ours must not stop everybody else's."""
+        return True
+
+    def try_out(self, copy: Path) -> None:
+        """Run `nginx -t` where the directory is seen as it will be, in a mount namespace of that one process.
+
+        Raises Problem; if nginx was broken before we came, it says so and names nginx's own complaint.
+        """
+        before = run(["nginx", "-t", "-q"], check=False)
+        if not before.ok and str(self.path) not in before.stderr:
+            raise Problem(
+                "nginx refuses its configuration as it is, without us",
+                "mend what it names, or disable that site, then run apply again: nginx -t",
+                before.stderr.strip(),
+            )
+        try:
+            with tempfile.TemporaryDirectory(dir=paths.INSTALLER_RUN) as directory:
+                future = Path(directory) / "future"
+                shutil.copytree(self.path.parent, future, symlinks=True)
+                shutil.copy(copy, future / self.path.name)
+                # unshare --mount: nobody else sees the bind mount, and it is gone with the process (unshare(1)).
+                script = 'mount --bind "$1" "$2" && exec nginx -t -q'
+                argv = ["unshare", "--mount", "sh", "-c", script, "sh", str(future), str(self.path.parent)]
+                run(argv)
+        except OSError as error:
+            raise files.unwritable(paths.INSTALLER_RUN, error) from error
+        except CommandFailed as failed:
+            raise Problem(
+                f"nginx refuses the new {self.path}; it was not put in place",
+                "see what nginx names above; another site may claim the same name or port",
+                failed.detail,
+            ) from failed
