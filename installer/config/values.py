@@ -122,9 +122,7 @@ Duration = Annotated[
     BeforeValidator(seconds),
     PlainSerializer(_as_written),
     # The pattern is for text and the bounds are for numbers: of these there is only 0.
-    WithJsonSchema(
-        {"type": ["string", "integer"], "pattern": f"^(0|{_DURATION})$", "minimum": 0, "maximum": 0}
-    ),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": f"^(0|{_DURATION})$", "minimum": 0, "maximum": 0}),
 ]
 """Seconds, written with a unit in the file."""
 
@@ -293,9 +291,7 @@ _ACCOUNT_NAME = Kind(
 )
 _ACCOUNT_NAME_SCHEMA = {"type": "string", "pattern": f"^(?!({'|'.join(_NOT_FOR_PEOPLE)}|[0-9]+)$){_ACCOUNT}$"}
 
-AccountName = Annotated[
-    str, _ACCOUNT_NAME, BeforeValidator(account_name), WithJsonSchema(_ACCOUNT_NAME_SCHEMA)
-]
+AccountName = Annotated[str, _ACCOUNT_NAME, BeforeValidator(account_name), WithJsonSchema(_ACCOUNT_NAME_SCHEMA)]
 """The name of a person's account."""
 
 

@@ -8,6 +8,9 @@ from installer.host import paths
 from installer.resources.file import File
 from installer.resources.unit import UnitFile
 
+_KNOWS_RECURSIVE_ERRORS = 250
+"""The first systemd with that option (NEWS of 250)."""
+
 
 def unit_file(feature: str, name: str, site: Site, **variables: object) -> UnitFile:
     """A unit from its template in units/, looked at by systemd before it is in place.
@@ -21,8 +24,8 @@ def unit_file(feature: str, name: str, site: Site, **variables: object) -> UnitF
         systemd=site.facts.systemd,
         **variables,
     )
-    # Only this file's own faults: what it names may come right behind it (systemd-analyze(1), from 250 on).
-    alone = ("--recursive-errors=no",) if site.facts.systemd >= 250 else ()
+    # Only this file's own faults: what it names may come right behind it.
+    alone = ("--recursive-errors=no",) if site.facts.systemd >= _KNOWS_RECURSIVE_ERRORS else ()
     return UnitFile(
         feature=feature,
         path=paths.UNITS / name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from installer.engine.resource import Resource
 from installer.features.programs import helper, unit_file
 from installer.features.site import Site
@@ -22,14 +24,13 @@ def resources(site: Site) -> tuple[Resource, ...]:
     program = helper(FEATURE, "jupyterhub-proxy", "proxy_with_token.sh")
     node = node_binary(site.revision_path, site.facts.python)
     unit = unit_file(FEATURE, paths.PROXY_UNIT, site, node=node)
-    runtime = {"feature": FEATURE, "mode": 0o2750, "owner": paths.PROXY_USER}
     return (
         Account(feature=FEATURE, account=paths.PROXY_USER, home=paths.PROXY_RUN, comment="Proxy of JupyterHub"),
         Secret(feature=FEATURE, path=paths.PROXY_AUTH_TOKEN),
         Secret(feature=FEATURE, path=paths.PROXY_SYNC_TOKEN),
         File(feature=FEATURE, path=paths.TMPFILES, text=render("units/jupyterhub.tmpfiles.j2")),
-        Directory(path=paths.PROXY_RUN, group=paths.NGINX_GROUP, **runtime),
-        Directory(path=paths.PROXY_API_RUN, group=paths.HUB_USER, **runtime),
+        _socket_directory(paths.PROXY_RUN, paths.NGINX_GROUP),
+        _socket_directory(paths.PROXY_API_RUN, paths.HUB_USER),
         program,
         unit,
         Service(
@@ -39,3 +40,8 @@ def resources(site: Site) -> tuple[Resource, ...]:
             needs=(f"directory:{paths.PROXY_RUN}", f"directory:{paths.PROXY_API_RUN}"),
         ),
     )
+
+
+def _socket_directory(path: Path, group: str) -> Directory:
+    """setgid, so that the socket in it belongs to the one group that may connect."""
+    return Directory(feature=FEATURE, path=path, mode=0o2750, owner=paths.PROXY_USER, group=group)

@@ -36,7 +36,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
             "nginx/jupyterhub.conf.j2",
             base_url=site.config.hub.base_url,
             server_names=(*site.names, *site.addresses),
-            default_server_80=alone and sites.stock_default or _free(sites, 80),
+            default_server_80=(alone and sites.stock_default) or _free(sites, 80),
             default_server_443=_free(sites, 443),
             nginx=_nginx_version(site),
         ),

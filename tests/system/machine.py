@@ -179,7 +179,7 @@ class Machine:
         }  # fmt: skip
         # nsenter joins the namespaces but not the cgroup: there logind and the like would not know the process.
         join = ["/bin/sh", "-ec", 'echo $$ > "$1"; shift; exec "$@"', "sh", str(cgroup_of(self._leader) / "cgroup.procs")]
-        enter = ["nsenter", f"--target={self._leader}", *"--mount --pid --uts --ipc --net --cgroup".split()]
+        enter = ["nsenter", f"--target={self._leader}", *["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup"]]
         become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
         clean = ["env", "--ignore-environment", f"--chdir={cwd or home}"]
         return [*join, *enter, *become, *clean, *(f"{name}={value}" for name, value in variables.items()), *words]
