@@ -1,7 +1,7 @@
 """From a bare `python3` to the installer's own private environment, with the standard library alone.
 
-`python3 -m installer` checks the Python's version, then calls `ensure_environment`, which builds that environment once and
-starts the installer again inside it. This file still parses on Python 3.6, and so does `__main__`.
+`python3 -m installer` checks the Python's version, then calls `ensure_environment`, which builds that environment once
+and starts the installer again inside it. This file still parses on Python 3.6.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = CHECKOUT / "installer" / "locks" / "installer.txt"
 
 STARTED_IN = "JUPYTERHUB_INSTALLER_ENVIRONMENT"
-"""Set for the second start to the environment it should be in: a second start that isn't there must not try for ever."""
+"""Set for the second start to the environment it should be in: one that isn't there must not try again for ever."""
 
 _MARKER = ".complete"
 # The checkout comes as the first argument: isolated mode neither reads PYTHONPATH nor looks into the current directory.
@@ -54,6 +54,7 @@ def ensure_environment(root: bool) -> None:
             f"the installer's private environment {environment} doesn't start",
             f"remove it (rm -r {environment}), then run the installer again",
         )
+    _leave_no_bytecode(CHECKOUT)
     if not _usable(environment):
         try:
             _build_alone(environment, root)
@@ -67,9 +68,7 @@ def ensure_environment(root: bool) -> None:
 
 def environment_name(requirements: bytes, python_version: str, machine: str) -> str:
     """The name of a private environment: it changes with anything that calls for another one."""
-    return hashlib.sha256(b"\0".join([requirements, python_version.encode(), machine.encode()])).hexdigest()[
-        :12
-    ]
+    return hashlib.sha256(b"\0".join([requirements, python_version.encode(), machine.encode()])).hexdigest()[:12]
 
 
 def second_start(environment: Path, arguments: "list[str]") -> "list[str]":
@@ -98,8 +97,15 @@ def venv_package(python: Path, default: Path) -> str:
 def _environments(root: bool) -> Path:
     if root:
         return paths.INSTALLER_STATE / "env"
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "jupyterhub-installer" / "env"
+
+
+def _leave_no_bytecode(checkout: Path) -> None:
+    """Remove what the first start had to cache: in a person's checkout, root's files would be in that person's way."""
+    cache = checkout / "installer" / "__pycache__"
+    if cache.is_dir() and cache.stat().st_uid == os.geteuid() != checkout.stat().st_uid:
+        shutil.rmtree(str(cache), ignore_errors=True)
 
 
 def _usable(environment: Path) -> bool:
@@ -107,7 +113,7 @@ def _usable(environment: Path) -> bool:
 
 
 def _build_alone(environment: Path, root: bool) -> None:
-    """Build it, unless another installer that we wait for has done so meanwhile; then remove those of older versions."""
+    """Build it, unless another installer that we wait for has done so; then remove those of other versions."""
     environment.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     environment.parent.chmod(0o700)
     with (environment.parent / ".lock").open("w") as lock:
@@ -129,13 +135,13 @@ def _build(environment: Path, root: bool) -> None:
     if environment.exists():
         shutil.rmtree(str(environment))
     environment.mkdir(mode=0o700)
-    home = {"HOME": os.path.expanduser("~"), "PYTHONDONTWRITEBYTECODE": "1"}
+    home = {"HOME": str(Path.home()), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         run([python, "-I", "-m", "venv", environment], env=home, timeout=180)
         run(
             [
-                environment / "bin" / "python", "-I", "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps",
-                "--only-binary", ":all:", "--no-compile", "--no-input", "--disable-pip-version-check",
+                environment / "bin" / "python", "-I", "-m", "pip", "install", "--quiet", "--require-hashes",
+                "--no-deps", "--only-binary", ":all:", "--no-compile", "--no-input", "--disable-pip-version-check",
                 "--no-warn-script-location", "--retries", "3", "--timeout", "30", "--requirement", REQUIREMENTS,
             ],
             env=home,
@@ -202,7 +208,7 @@ def _start_in(environment: Path) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     argv = second_start(environment, sys.argv[1:])
-    os.execve(argv[0], argv, os.environ)
+    os.execve(argv[0], argv, os.environ)  # noqa: S606 - the same command goes on there
 
 
 def _say(line: str) -> None:

@@ -20,7 +20,7 @@ class Ingredients:
 
     requirements: the locked list of Python packages.
     proxy_package, proxy_lock: npm's package.json and package-lock.json of the proxy.
-    hub_code: our own code for the hub, by path below installer/hub.
+    hub_code: our own modules and programs for the hub, by path below installer/hub.
     python: version of the Python it is built for, with all three numbers.
     machine: processor, as `uname -m` says it.
     """
@@ -43,8 +43,8 @@ def read_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> In
         proxy_lock=(locks / "proxy" / "package-lock.json").read_bytes(),
         hub_code={
             str(file.relative_to(hub)): file.read_bytes()
-            for file in sorted(hub.rglob("*"))
-            if file.is_file() and "__pycache__" not in file.parts
+            for file in sorted((*hub.rglob("*.py"), *hub.glob("bin/*")))
+            if file.is_file()
         },
         python=python,
         machine=machine,

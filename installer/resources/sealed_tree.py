@@ -1,4 +1,4 @@
-"""Taking over a tree that an unprivileged account has built: afterwards root alone can change it and anybody can read it."""
+"""Taking over a tree that an unprivileged account has built: then root alone can change it and anybody read it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from installer.host.errors import Problem
 def seal(tree: Path, owner: int = 0, group: int = 0) -> None:
     """Give everything in `tree` to root, writable by nobody else, readable by all, without setuid.
 
-    The account that built it is not trusted: links are never followed, each directory is taken over before it is listed
-    (nothing can be slipped in afterwards), and a file with a second name outside is refused, as it would change owner too.
+    The account that built it is not trusted: links are never followed, each directory is taken over before it is
+    listed (nothing can be slipped in later), and a file with a second name elsewhere, which would change too, refused.
     """
     handle = os.open(tree, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

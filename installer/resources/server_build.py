@@ -1,4 +1,4 @@
-"""Building a server environment at its final path: an unprivileged account runs uv and npm, root takes over what they left."""
+"""Building a server environment in its place: an account without rights runs uv and npm, root takes over the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from installer.host import paths
+from installer.host import files, paths
 from installer.host.downloads import explained
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
@@ -56,22 +56,37 @@ def discard(revision: Path) -> None:
 def build(revision: Path, python: Path, ingredients: Ingredients) -> None:
     """Make `revision` from its ingredients; whatever was at that path before is removed. Raises Problem."""
     _check_room(revision)
-    discard(revision)
+    try:
+        discard(revision)
+        _build_as_builder(revision, python, ingredients)
+        _take_over(revision)
+        _drop_build_tools(revision)
+        _add_our_code(revision, ingredients)
+        run(["sync", "--file-system", revision], timeout=_LONGEST)
+    except OSError as error:
+        raise files.unwritable(revision, error) from error
+    files.write(revision / MARKER, f"{revision.name}\n".encode(), mode=0o644)
+    files.fsync_directory(revision.parent)
+
+
+def _build_as_builder(revision: Path, python: Path, ingredients: Ingredients) -> None:
     builder = pwd.getpwnam(paths.BUILD_USER)
-    caches = {name: _cache(name, builder) for name in ("uv", "npm")}
+    uv_cache, npm_cache = (_cache(name, builder) for name in ("uv", "npm"))
     with _staging(revision.name, ingredients) as staging:
-        revision.mkdir(mode=0o755)
+        revision.mkdir()
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(staging / name, revision / name)
-            os.chown(revision / name, builder.pw_uid, builder.pw_gid)
+            (revision / name).chmod(0o644)
         os.chown(revision, builder.pw_uid, builder.pw_gid)
-        _install_python_packages(revision, python, staging, caches["uv"])
-        _install_proxy(revision, caches["npm"])
+        _install_python_packages(revision, python, staging, uv_cache)
+        _install_proxy(revision, npm_cache)
+
+
+def _take_over(revision: Path) -> None:
+    # The directory first, and no marker in it: one that came with the build would count as root's from here on.
+    files.own(revision, owner="root", group="root", mode=0o755)
+    (revision / MARKER).unlink(missing_ok=True)
     seal(revision)
-    _drop_build_tools(revision)
-    _add_our_code(revision, ingredients)
-    run(["sync", "--file-system", revision], timeout=_LONGEST)
-    _write_marker(revision)
 
 
 def _check_room(revision: Path) -> None:
@@ -118,7 +133,7 @@ def _install_python_packages(revision: Path, python: Path, staging: Path, cache:
     uv = staging / "uv"
     environment = {
         "UV_CACHE_DIR": str(cache),
-        "UV_LINK_MODE": "copy",  # a link into the cache would leave root's files where the build account can reach them
+        "UV_LINK_MODE": "copy",  # links would leave files of root's in the build account's cache
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
         "UV_HTTP_TIMEOUT": "30",
@@ -128,9 +143,7 @@ def _install_python_packages(revision: Path, python: Path, staging: Path, cache:
         environment["UV_SYSTEM_CERTS"] = "1"
     if "PIP_INDEX_URL" in os.environ:
         environment["UV_DEFAULT_INDEX"] = os.environ["PIP_INDEX_URL"]
-    _as_builder(
-        [uv, "venv", "--quiet", "--allow-existing", "--python", python, revision], revision, environment
-    )
+    _as_builder([uv, "venv", "--quiet", "--allow-existing", "--python", python, revision], revision, environment)
     _as_builder(
         [
             uv, "pip", "install", "--quiet", "--python", revision / "bin" / "python", "--require-hashes", "--no-deps",
@@ -147,7 +160,8 @@ def _install_proxy(revision: Path, cache: Path) -> None:
     _as_builder(
         [
             node / "bin" / "node", npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund",
-            "--no-update-notifier", "--loglevel=error", "--fetch-retries=3", "--fetch-timeout=30000", f"--cache={cache}",
+            "--no-update-notifier", "--loglevel=error", "--fetch-retries=3", "--fetch-timeout=30000",
+            f"--cache={cache}",
         ],
         revision,
         {"NODE_USE_SYSTEM_CA": "1"},
@@ -186,33 +200,14 @@ def _add_our_code(revision: Path, ingredients: Ingredients) -> None:
 
 
 def _below_hub(ingredients: Ingredients) -> dict[str, bytes]:
-    return {
-        f"hub/{name}": content
-        for name, content in ingredients.hub_code.items()
-        if not name.startswith("bin/")
-    }
+    return {f"hub/{name}": content for name, content in ingredients.hub_code.items() if not name.startswith("bin/")}
 
 
 def with_interpreter(program: bytes, python: Path) -> bytes:
     """The program with a first line `#!python …` turned into one that names the revision's interpreter."""
     return (
-        b"#!" + os.fsencode(python) + program.removeprefix(b"#!python")
-        if program.startswith(b"#!python")
-        else program
+        b"#!" + os.fsencode(python) + program.removeprefix(b"#!python") if program.startswith(b"#!python") else program
     )
-
-
-def _write_marker(revision: Path) -> None:
-    handle = os.open(revision / MARKER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
-    with os.fdopen(handle, "w") as marker:
-        os.fchmod(handle, 0o644)
-        marker.write(f"{revision.name}\n")
-        marker.flush()
-        os.fsync(handle)
-    for directory in (revision, revision.parent):
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(handle)
-        os.close(handle)
 
 
 def _end_processes_in(revision: Path) -> None:
