@@ -10,14 +10,14 @@ _NOT_WHAT_WAS_LOCKED = ("hash mismatch", "do not match the hashes", "eintegrity"
 _NOT_TRUSTED = ("certificate verify failed", "invalid peer certificate", "unknownissuer", "self-signed certificate",
                 "unable to get local issuer", "self_signed_cert")  # fmt: skip
 _NO_NETWORK = ("dns error", "failed to lookup address", "name resolution", "name or service not known", "enotfound",
-               "eai_again", "connection refused", "econnrefused", "econnreset", "connection reset",
-               "network is unreachable", "enetunreach", "no route to host", "timed out", "etimedout", "still running after", "tcp connect error",
-               "failed to establish a new connection", "could not resolve", "temporary failure resolving",
+               "eai_again", "could not resolve", "temporary failure resolving", "connection refused", "econnrefused",
+               "connection reset", "econnreset", "network is unreachable", "enetunreach", "no route to host", "timed out",
+               "etimedout", "still running after", "tcp connect error", "failed to establish a new connection",
                "error sending request", "failed to fetch", "proxyerror")  # fmt: skip
 
 
 def explained(failed: CommandFailed, doing: str) -> Problem:
-    """The problem behind a package tool's failure, `doing` being what it was about ."""
+    """The problem behind a package tool's failure, `doing` being what it was about."""
     said = f"{failed.completed.stderr}\n{failed.completed.stdout}".lower()
 
     def one_of(signs: tuple[str, ...]) -> bool:
