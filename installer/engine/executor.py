@@ -18,6 +18,9 @@ WORKERS = 4
 class Reporter(Protocol):
     """Told of progress; called from the thread that runs the plan."""
 
+    def step(self, doing: str) -> None:
+        """Something that isn't a change has been begun: a wait, a test, the way back."""
+
     def begun(self, change: Change) -> None:
         """A change has been begun."""
 

@@ -59,6 +59,7 @@ def _undo(store: Store, previous: Generation | None, reporter: Reporter, failure
     Files go back to the content they had when the run began, edits by hand included. Packages and environments are
     inert and dear: they stay, for the next run to use.
     """
+    reporter.step("that failed: going back to what was there before")
     texts: dict[str, str | None] = {}
     for record in store.journal.records():
         if record["event"] == "start":

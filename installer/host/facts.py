@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import platform
 import re
-import shutil
 import socket
-import sys
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from installer.host import nginx as nginx_server
+from installer.host import paths
 from installer.host.nginx import Sites
 from installer.host.process import run
+from installer.host.system_python import system_python
 
 
 class HostFacts(BaseModel):
@@ -25,19 +25,21 @@ class HostFacts(BaseModel):
     hostname: the short or full name the machine has; fqdn: the full one that /etc/hosts gives, else hostname.
     addresses: global IPv4 and IPv6 addresses, in the order of the interfaces.
     sites: what nginx serves besides us.
+    hub_fragments: the admin's own *.py in conf.d.
     """
 
     model_config = ConfigDict(frozen=True)
 
     systemd: int
     python: str
-    python_program: str
+    python_program: Path
     machine: str
     hostname: str
     fqdn: str
     addresses: tuple[str, ...]
     nginx: tuple[int, ...] | None
     sites: Sites
+    hub_fragments: tuple[Path, ...] = ()
 
 
 def gather() -> HostFacts:
@@ -46,13 +48,14 @@ def gather() -> HostFacts:
     return HostFacts(
         systemd=_systemd_version(),
         python=platform.python_version(),
-        python_program=_system_python(),
+        python_program=system_python(),
         machine=platform.machine(),
         hostname=hostname,
         fqdn=_full_name(hostname),
         addresses=_addresses(),
         nginx=nginx_server.version(),
         sites=nginx_server.sites(),
+        hub_fragments=tuple(sorted(paths.CONF_D.glob("*.py"))),
     )
 
 
@@ -60,12 +63,6 @@ def _systemd_version() -> int:
     said = run(["systemctl", "--version"]).stdout
     found = re.match(r"systemd (\d+)", said)
     return int(found.group(1)) if found else 0
-
-
-def _system_python() -> str:
-    """The distribution's interpreter behind the environment that we run in."""
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return shutil.which(name, path="/usr/bin") or str(Path(sys.executable).resolve())
 
 
 def _full_name(hostname: str) -> str:

@@ -82,8 +82,9 @@ class File(Resource):
         """Check a copy, then put it in place in one step."""
         if before is not None and self.path.is_dir() and not self.path.is_symlink():
             raise Problem(f"{self.path} is a directory, where a file should be", "move it away, then run apply again")
-        with self.candidate() as copy:
-            self.validate_candidate(copy)
+        if self.checked:
+            with self.candidate() as copy:
+                self.try_out(copy)
         files.write(self.path, self.text.encode(), mode=self.mode, owner=self.owner, group=self.group)
 
     def remove(self) -> None:
@@ -105,10 +106,13 @@ class File(Resource):
         """This file with the text it had."""
         return self if text is None else self.model_copy(update={"text": text, "check": ()})
 
-    def validate_candidate(self, copy: Path) -> None:
+    @property
+    def checked(self) -> bool:
+        """Whether it is looked at before it reaches its place."""
+        return bool(self.check)
+
+    def try_out(self, copy: Path) -> None:
         """Run the check on a copy. Raises Problem with what it said."""
-        if not self.check:
-            return
         try:
             run([word.replace("{}", str(copy)) for word in self.check], user=self.check_as, timeout=120)
         except CommandFailed as failed:
