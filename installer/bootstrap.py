@@ -45,7 +45,7 @@ def ensure_environment(root: bool) -> None:
     root: whether it is root's own, in the installer's state, or a person's, in their cache. Raises Problem.
     """
     environments = _environments(root)
-    environment = environments / environment_name(REQUIREMENTS.read_bytes(), sys.version, os.uname().machine)
+    environment = environments / environment_name(REQUIREMENTS.read_bytes(), sys.version_info[:2], os.uname().machine)
     expected = os.environ.pop(STARTED_IN, None)
     if Path(sys.prefix) == environment:
         return
@@ -66,13 +66,14 @@ def ensure_environment(root: bool) -> None:
     _start_in(environment)
 
 
-def environment_name(requirements: bytes, python_version: str, machine: str) -> str:
+def environment_name(requirements: bytes, python: "tuple[int, ...]", machine: str) -> str:
     """The name of a private environment: it changes with anything that calls for another one."""
-    return hashlib.sha256(b"\0".join([requirements, python_version.encode(), machine.encode()])).hexdigest()[:12]
+    parts = [requirements, ".".join(map(str, python)).encode(), machine.encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
 
 
-def second_start(environment: Path, arguments: "list[str]") -> "list[str]":
-    """The argument vector that runs this checkout's installer inside `environment`.
+def second_start(environment: Path, checkout: Path, arguments: "list[str]") -> "list[str]":
+    """The argument vector that runs a checkout's installer inside `environment`.
 
     Bytecode goes into the environment: the checkout may be a person's, who could not remove root's files from it.
     """
@@ -84,7 +85,7 @@ def second_start(environment: Path, arguments: "list[str]") -> "list[str]":
         prefix,
         "-c",
         _SECOND_START,
-        str(CHECKOUT),
+        str(checkout),
         *arguments,
     ]
 
@@ -102,10 +103,12 @@ def _environments(root: bool) -> Path:
 
 
 def _leave_no_bytecode(checkout: Path) -> None:
-    """Remove what the first start had to cache: in a person's checkout, root's files would be in that person's way."""
-    cache = checkout / "installer" / "__pycache__"
-    if cache.is_dir() and cache.stat().st_uid == os.geteuid() != checkout.stat().st_uid:
-        shutil.rmtree(str(cache), ignore_errors=True)
+    """Remove what this first start has cached: in a person's checkout, root's files would be in that person's way."""
+    if checkout.stat().st_uid == os.geteuid():
+        return
+    for cache in list((checkout / "installer").rglob("__pycache__")):
+        if cache.lstat().st_uid == os.geteuid():
+            shutil.rmtree(str(cache), ignore_errors=True)
 
 
 def _usable(environment: Path) -> bool:
@@ -207,7 +210,7 @@ def _start_in(environment: Path) -> None:
     os.environ[STARTED_IN] = str(environment)
     sys.stdout.flush()
     sys.stderr.flush()
-    argv = second_start(environment, sys.argv[1:])
+    argv = second_start(environment, CHECKOUT, sys.argv[1:])
     os.execve(argv[0], argv, os.environ)  # noqa: S606 - the same command goes on there
 
 

@@ -11,9 +11,9 @@ _NOT_TRUSTED = ("certificate verify failed", "invalid peer certificate", "unknow
                 "unable to get local issuer", "self_signed_cert")  # fmt: skip
 _NO_NETWORK = ("dns error", "failed to lookup address", "name resolution", "name or service not known", "enotfound",
                "eai_again", "could not resolve", "temporary failure resolving", "connection refused", "econnrefused",
-               "connection reset", "econnreset", "network is unreachable", "enetunreach", "no route to host", "timed out",
-               "etimedout", "still running after", "tcp connect error", "failed to establish a new connection",
-               "error sending request", "failed to fetch", "proxyerror")  # fmt: skip
+               "connection reset", "econnreset", "network is unreachable", "enetunreach", "no route to host",
+               "timed out", "etimedout", "still running after", "tcp connect error", "connection closed before",
+               "failed to establish a new connection", "error sending request", "proxyerror")  # fmt: skip
 
 
 def explained(failed: CommandFailed, doing: str) -> Problem:
@@ -27,7 +27,7 @@ def explained(failed: CommandFailed, doing: str) -> Problem:
         return Problem(f"the disk filled up while {doing}", "make room (see `df -h`), then try again")
     if one_of(_NOT_WHAT_WAS_LOCKED):
         return Problem(
-            f"a package that came over the network while {doing} isn't the one that is locked",
+            f"a package that came over the network while {doing} isn't the locked one",
             "check the mirror or proxy that packages come through, then try again",
             failed.detail,
         )

@@ -6,9 +6,7 @@ import compileall
 import os
 import pwd
 import shutil
-import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ from installer.host import files, paths
 from installer.host.downloads import explained
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
+from installer.resources.leftovers import end_processes
 from installer.resources.revision_id import Ingredients
 from installer.resources.sealed_tree import seal
 
@@ -36,20 +35,20 @@ def site_packages(revision: Path) -> Path:
 
 
 def marked(revision: Path) -> str | None:
-    """The id in a revision's marker; None unless root has written one."""
+    """The id in a revision's marker; None unless this process's account (root) has written one."""
     try:
         handle = os.open(revision / MARKER, os.O_RDONLY | os.O_NOFOLLOW)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None
     with os.fdopen(handle) as marker:
-        return marker.read().strip() if os.fstat(handle).st_uid == 0 else None
+        return marker.read().strip() if os.fstat(handle).st_uid == os.geteuid() else None
 
 
 def discard(revision: Path) -> None:
     """Remove a revision, or what a killed build left of one."""
     (revision / MARKER).unlink(missing_ok=True)
     if revision.exists():
-        _end_processes_in(revision)
+        _end_leftovers(revision)
         shutil.rmtree(revision)
 
 
@@ -188,59 +187,23 @@ def _drop_build_tools(revision: Path) -> None:
 
 def _add_our_code(revision: Path, ingredients: Ingredients) -> None:
     package = site_packages(revision) / "installer"
-    for name, content in {"__init__.py": b"", "hub/__init__.py": b"", **_below_hub(ingredients)}.items():
+    modules = {f"hub/{name}": content for name, content in ingredients.modules.items()}
+    for name, content in {"__init__.py": b"", "hub/__init__.py": b"", **modules}.items():
         file = package / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     compileall.compile_dir(package, quiet=2)
     seal(package)
-    for name, content in ingredients.hub_code.items():
-        if name.startswith("bin/"):
-            program = revision / name
-            program.write_bytes(with_interpreter(content, revision / "bin" / "python"))
-            program.chmod(0o755)
+    for name, content in ingredients.programs.items():
+        program = revision / "bin" / name
+        program.write_bytes(content)
+        program.chmod(0o755)
 
 
-def _below_hub(ingredients: Ingredients) -> dict[str, bytes]:
-    return {f"hub/{name}": content for name, content in ingredients.hub_code.items() if not name.startswith("bin/")}
-
-
-def with_interpreter(program: bytes, python: Path) -> bytes:
-    """The program with a first line `#!python …` turned into one that names the revision's interpreter."""
-    return (
-        b"#!" + os.fsencode(python) + program.removeprefix(b"#!python") if program.startswith(b"#!python") else program
-    )
-
-
-def _end_processes_in(revision: Path) -> None:
-    """End what a killed installer left running: its uv or npm would go on writing into the directory being removed."""
+def _end_leftovers(revision: Path) -> None:
+    # A killed installer's uv or npm would go on writing into the directory that is being removed.
     try:
-        builder = pwd.getpwnam(paths.BUILD_USER).pw_uid
+        builder = pwd.getpwnam(paths.BUILD_USER)
     except KeyError:
         return
-    deadline = time.monotonic() + 10
-    while left := _processes_in(revision, builder):
-        if time.monotonic() > deadline:
-            raise Problem(
-                f"processes of an earlier build won't end: {' '.join(map(str, left))}",
-                f"end them (kill -9 {' '.join(map(str, left))}), then run apply again",
-            )
-        for process in left:
-            try:
-                os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        time.sleep(0.05)
-
-
-def _processes_in(directory: Path, uid: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            if entry.stat().st_uid == uid and (entry / "cwd").readlink().is_relative_to(directory):
-                found.append(int(entry.name))
-        except OSError:
-            continue  # ended meanwhile, or a zombie, which has no directory
-    return found
+    end_processes(revision, builder.pw_uid)

