@@ -54,7 +54,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Keep the logs of every machine that is up when a test fails."""
     report = yield
     if report.failed:
-        directory = REPOSITORY / "artefacts" / re.sub(r"[^\w.-]+", "-", item.nodeid.removeprefix("tests/"))
+        directory = REPOSITORY / "artefacts" / re.sub(r"[^\w.-]+", "-", item.nodeid.removeprefix("tests/")).strip("-")
         for each in machine.running:
             each.collect_logs(directory)
     return report

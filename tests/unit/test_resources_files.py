@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from installer.host import files
 from installer.host.errors import Problem
 from installer.resources.directory import Directory
 from installer.resources.file import File
@@ -75,7 +74,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(Problem) as caught:
         wanted.realize(wanted.probe())
     assert "No space left on device" in caught.value.what
