@@ -47,7 +47,13 @@ def add_person(
 
 
 def sudo(
-    machine: Machine, person: Person, argv: Sequence[str], *, cwd: str | None = None, check: bool = True, timeout: float = 60
+    machine: Machine,
+    person: Person,
+    argv: Sequence[str],
+    *,
+    cwd: str | None = None,
+    check: bool = True,
+    timeout: float = 60,
 ) -> Result:
     """Run a command by sudo as the person, the password on sudo's standard input."""
     return machine.run(
