@@ -94,9 +94,7 @@ def names_in(section: KeyPath) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key.path[len(section)] for key in all_keys() if key.is_below(section)))
 
 
-def _sections_of(
-    model: type[Section], path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], type[Section]]]:
+def _sections_of(model: type[Section], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], type[Section]]]:
     yield path, model
     for name, field in model.model_fields.items():
         if _is_section(field.annotation):
@@ -121,9 +119,7 @@ def _key(field: FieldInfo, hint: Any, path: tuple[str, ...]) -> Key:  # noqa: AN
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     return Key(
         path=path,
-        kind=Kind(" or ".join(choices), "")
-        if choices
-        else next(x for x in hint.__metadata__ if isinstance(x, Kind)),
+        kind=Kind(" or ".join(choices), "") if choices else next(x for x in hint.__metadata__ if isinstance(x, Kind)),
         choices=choices,
         default=None if field.default is None else TypeAdapter[Any](hint).dump_python(field.default),
         unset=None if unset is None else str(unset),

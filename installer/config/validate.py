@@ -23,9 +23,7 @@ def validate(tree: Tree) -> tuple[Config | None, list[Finding]]:
     except ValidationError as error:
         findings += [_refused(tree, dict(details)) for details in error.errors(include_url=False)]
     told = {finding.at for finding in findings}
-    findings += [
-        _unclear(tree, at) for at in tree.unclear if not any(at[: len(path)] == path for path in told)
-    ]
+    findings += [_unclear(tree, at) for at in tree.unclear if not any(at[: len(path)] == path for path in told)]
     return (None if findings else config), findings
 
 
