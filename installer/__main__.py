@@ -32,8 +32,8 @@ def main():
 def in_own_environment():
     # type: () -> int
     """Go on in the private environment, where the libraries are; on the way there, nothing returns."""
-    from installer.bootstrap import ensure_environment  # noqa: PLC0415 - these need the Python that was checked for
-    from installer.host.errors import Problem  # noqa: PLC0415
+    from installer.bootstrap import ensure_environment
+    from installer.host.errors import Problem
 
     try:
         ensure_environment(root=os.geteuid() == 0)
@@ -41,7 +41,7 @@ def in_own_environment():
         lines = ["error: " + problem.what] + ["  " + line for line in problem.detail.splitlines()]
         sys.stderr.write("\n".join([*lines, "hint: " + problem.hint, ""]))
         return int(problem.exit_code)
-    from installer.cli.main import main as run_command_line  # noqa: PLC0415 - only there from here on
+    from installer.cli.main import main as run_command_line
 
     return run_command_line()
 

@@ -67,9 +67,7 @@ def ensure_environment(root: bool) -> None:
 
 def environment_name(requirements: bytes, python_version: str, machine: str) -> str:
     """The name of a private environment: it changes with anything that calls for another one."""
-    return hashlib.sha256(b"\0".join([requirements, python_version.encode(), machine.encode()])).hexdigest()[
-        :12
-    ]
+    return hashlib.sha256(b"\0".join([requirements, python_version.encode(), machine.encode()])).hexdigest()[:12]
 
 
 def second_start(environment: Path, arguments: "list[str]") -> "list[str]":

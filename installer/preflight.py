@@ -13,12 +13,12 @@ DISK_MB = {"/opt": 2500, "/var": 1500}
 PORTS = (80, 443)
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - it is told to a person
     """Why it can't work here (one line), and what to do (one line)."""
 
     def __init__(self, what, hint):
         # type: (str, str) -> None
-        super(Refusal, self).__init__(what)
+        super().__init__(what)
         self.what = what
         self.hint = hint
 
@@ -96,7 +96,7 @@ def check_disk(directory, megabytes):
     # type: (str, int) -> None
     """Refuse a file system with too little room for the server environment and the downloads."""
     status = os.statvfs(directory)
-    free = status.f_bavail * status.f_frsize // 2 ** 20
+    free = status.f_bavail * status.f_frsize // 2**20
     if free < megabytes:
         raise Refusal(
             "%s has %d MB free, and the installation needs %d there" % (directory, free, megabytes),
@@ -121,7 +121,7 @@ def check_ports(proc):
 
 
 def listening(proc, port):
-    # type: (str, int) -> set
+    # type: (str, int) -> set[str]
     """Inodes of the sockets that listen on a TCP port (proc(5): /proc/net/tcp, state 0A)."""
     inodes = set()
     for table in ("tcp", "tcp6"):
@@ -137,7 +137,7 @@ def listening(proc, port):
 
 
 def holder_of(proc, inodes):
-    # type: (str, set) -> tuple | None
+    # type: (str, set[str]) -> tuple[str, str] | None
     """Pid and name of a process that has one of these sockets open, None where none is seen."""
     wanted = {"socket:[%s]" % inode for inode in inodes}
     for pid in sorted(filter(str.isdigit, os.listdir(proc)), key=int):

@@ -59,7 +59,7 @@ def _show(data: dict[str, object] | None, lines: list[str]) -> None:
 def summary(situation: Situation, applied: Applied) -> list[str]:
     """The few lines an admin needs after an apply; the password of an account we made is in the first one alone."""
     site = situation.site
-    lines = [
+    return [
         "",
         f"[bold green]The hub is up:[/] [bold]{escape(site.url)}[/]   "
         f"(generation {applied.generation.number}; a server starts in {applied.spawn_seconds:.1f} s)",
@@ -76,7 +76,6 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
         "",
         "  next      sudo python3 -m installer status",
     ]
-    return lines
 
 
 def _admin_lines(situation: Situation, *, first: bool) -> list[str]:

@@ -13,7 +13,9 @@ from installer.host.errors import ExitCode
 
 def register(commands: Commands) -> None:
     """Add the command."""
-    command = commands.add_parser("diff", help="show what was changed by hand since the last apply", description=__doc__)
+    command = commands.add_parser(
+        "diff", help="show what was changed by hand since the last apply", description=__doc__
+    )
     command.add_argument("--json", action="store_true", help="print it for programs")
     command.set_defaults(run=run)
 

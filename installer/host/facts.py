@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from installer.host import nginx as nginx_server
+from installer.host import paths
 from installer.host.nginx import Sites
 from installer.host.process import run
 from installer.host.system_python import system_python
@@ -24,6 +25,7 @@ class HostFacts(BaseModel):
     hostname: the short or full name the machine has; fqdn: the full one that /etc/hosts gives, else hostname.
     addresses: global IPv4 and IPv6 addresses, in the order of the interfaces.
     sites: what nginx serves besides us.
+    hub_fragments: the admin's own *.py in conf.d.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +39,7 @@ class HostFacts(BaseModel):
     addresses: tuple[str, ...]
     nginx: tuple[int, ...] | None
     sites: Sites
+    hub_fragments: tuple[Path, ...] = ()
 
 
 def gather() -> HostFacts:
@@ -52,6 +55,7 @@ def gather() -> HostFacts:
         addresses=_addresses(),
         nginx=nginx_server.version(),
         sites=nginx_server.sites(),
+        hub_fragments=tuple(sorted(paths.CONF_D.glob("*.py"))),
     )
 
 
@@ -77,5 +81,6 @@ def _addresses() -> tuple[str, ...]:
         str(info["local"])
         for interface in own
         for info in interface.get("addr_info", ())
-        if not info.get("temporary") and not info.get("deprecated")
+        # iproute2 leaves an empty entry for each address that the scope filters out.
+        if "local" in info and not info.get("temporary") and not info.get("deprecated")
     )

@@ -19,11 +19,24 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # What an admin behind a proxy or with a company's own CA has set must reach pip, uv, npm, apt and curl.
 _PASSED_ON = frozenset(
-    """
-    http_proxy https_proxy all_proxy no_proxy
-    ssl_cert_file ssl_cert_dir requests_ca_bundle curl_ca_bundle node_extra_ca_certs
-    pip_cert pip_index_url uv_index_url uv_default_index uv_system_certs npm_config_registry npm_config_cafile
-    """.split()
+    [
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "ssl_cert_file",
+        "ssl_cert_dir",
+        "requests_ca_bundle",
+        "curl_ca_bundle",
+        "node_extra_ca_certs",
+        "pip_cert",
+        "pip_index_url",
+        "uv_index_url",
+        "uv_default_index",
+        "uv_system_certs",
+        "npm_config_registry",
+        "npm_config_cafile",
+    ]
 )
 
 

@@ -128,9 +128,7 @@ def _install_python_packages(revision: Path, python: Path, staging: Path, cache:
         environment["UV_SYSTEM_CERTS"] = "1"
     if "PIP_INDEX_URL" in os.environ:
         environment["UV_DEFAULT_INDEX"] = os.environ["PIP_INDEX_URL"]
-    _as_builder(
-        [uv, "venv", "--quiet", "--allow-existing", "--python", python, revision], revision, environment
-    )
+    _as_builder([uv, "venv", "--quiet", "--allow-existing", "--python", python, revision], revision, environment)
     _as_builder(
         [
             uv, "pip", "install", "--quiet", "--python", revision / "bin" / "python", "--require-hashes", "--no-deps",
@@ -186,19 +184,13 @@ def _add_our_code(revision: Path, ingredients: Ingredients) -> None:
 
 
 def _below_hub(ingredients: Ingredients) -> dict[str, bytes]:
-    return {
-        f"hub/{name}": content
-        for name, content in ingredients.hub_code.items()
-        if not name.startswith("bin/")
-    }
+    return {f"hub/{name}": content for name, content in ingredients.hub_code.items() if not name.startswith("bin/")}
 
 
 def with_interpreter(program: bytes, python: Path) -> bytes:
     """The program with a first line `#!python …` turned into one that names the revision's interpreter."""
     return (
-        b"#!" + os.fsencode(python) + program.removeprefix(b"#!python")
-        if program.startswith(b"#!python")
-        else program
+        b"#!" + os.fsencode(python) + program.removeprefix(b"#!python") if program.startswith(b"#!python") else program
     )
 
 

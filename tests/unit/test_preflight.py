@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import socket
 import sys
 from pathlib import Path
@@ -25,13 +26,13 @@ def test_it_parses_on_an_old_python_and_needs_only_the_standard_library(name: st
 
 
 def test_an_old_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight.sys, "version_info", (3, 9, 2))
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
     with pytest.raises(Refusal, match=r"this is Python 3\.9, and JupyterHub needs 3\.10 or newer"):
         preflight.check_python()
 
 
 def test_somebody_else_than_root_is_told_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(Refusal) as caught:
         preflight.check_root("apply")
     assert caught.value.hint == "run: sudo python3 -m installer apply"

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from installer.host import files
 from installer.host.errors import Problem
 from installer.resources.directory import Directory
 from installer.resources.file import File
-from installer.resources.link import DisabledLink, Link
+from installer.resources.link import Link
 
 ME = getpass.getuser()
 MY_GROUP = grp.getgrgid(os.getgid()).gr_name
@@ -75,7 +74,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(Problem) as caught:
         wanted.realize(wanted.probe())
     assert "No space left on device" in caught.value.what
@@ -123,13 +122,3 @@ def test_a_link_is_switched_in_one_step(tmp_path: Path) -> None:
     assert wanted.probe() == {"target": "new"}
     wanted.remove()
     assert wanted.probe() is None
-
-
-def test_a_disabled_link_comes_back_when_we_go(tmp_path: Path) -> None:
-    (tmp_path / "available").touch()
-    (tmp_path / "enabled").symlink_to("available")
-    wanted = DisabledLink(feature="test", path=tmp_path / "enabled", target="available")
-    wanted.realize(wanted.probe())
-    assert wanted.probe() == wanted.wanted()
-    wanted.remove()
-    assert str((tmp_path / "enabled").readlink()) == "available"

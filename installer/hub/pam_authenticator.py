@@ -1,0 +1,52 @@
+"""Log in with a Linux account, checked by the root helper behind jupyterhub-pam.socket: the hub never sees /etc/shadow."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jupyterhub.auth import LocalAuthenticator
+from tornado import web
+from traitlets import Unicode
+
+from installer.hub.helper import HelperUnreachable, ask
+
+AT_ONCE = 12
+"""Checks under way at a time (jupyterhub-pam.socket takes 16); the others wait for their turn."""
+
+SECONDS = 35
+"""A little longer than the helper gives itself."""
+
+
+class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
+    """PAM by socket. Who is allowed (a member, a person's account, not locked) is decided by the helper, at each login."""
+
+    socket_path = Unicode("/run/jupyterhub-pam.sock", help="Socket of the password helper.").tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    def normalize_username(self, username: str) -> str:
+        """Lower case, and without the blanks that phones add."""
+        return str(super().normalize_username(username.strip()))
+
+    async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
+        """The account's name if the password is right and the account may log in, else None."""
+        # Normalised before the password is checked, not only after: or "Ada", an account of its own, would log in as "ada".
+        name = self.normalize_username(data["username"])
+        question = {"username": name, "password": data["password"]}
+        try:
+            async with self._turns:
+                reply = await ask(self.socket_path, question, seconds=SECONDS)
+        except HelperUnreachable as error:
+            self.log.error("Passwords can't be checked: %s. See: systemctl status jupyterhub-pam.socket", error)
+            raise web.HTTPError(
+                503, "Passwords can't be checked at the moment. Please tell the administrator."
+            ) from None
+        if reply.get("ok") and reply.get("name") == name:
+            return name
+        self.log.warning("Login of %.64r refused: %s", name, reply.get("reason"))
+        if reply.get("tell"):
+            raise web.HTTPError(403, reply["tell"])
+        return None

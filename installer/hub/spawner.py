@@ -1,0 +1,91 @@
+"""SudoSpawner for a hub that is sandboxed itself: the sudo is done by the helper behind jupyterhub-sudo.socket."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from sudospawner import SudoSpawner
+from traitlets import Unicode
+
+from installer.hub.helper import HelperUnreachable, ask
+from installer.hub.process_birth import birth
+
+HELPER_SECONDS = 130
+"""A little longer than the helper gives itself and the mediator."""
+
+PORT_EVERY = 0.05
+
+
+class NotStarted(Exception):  # noqa: N818 - told to the person who waits
+    """The server did not start; JupyterHub shows the message to its owner."""
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """What the progress page says."""
+        return str(self)
+
+
+class MemberSpawner(SudoSpawner):  # type: ignore[misc]
+    """A member's server, started by sudospawner as the member, in a scope of the member's own."""
+
+    socket_path = Unicode("/run/jupyterhub-sudo.sock", help="Socket of the helper that runs sudo.").tag(config=True)
+
+    born: int | None = None
+    """Birth of the process `pid` (see process_birth)."""
+
+    async def do(self, action: str, **kwargs: Any) -> dict[str, Any]:
+        """Have sudospawner's mediator carry out one action."""
+        question = {"user": self.user.name, "request": {"action": action, **kwargs}}
+        try:
+            reply = await ask(self.socket_path, question, seconds=HELPER_SECONDS)
+        except HelperUnreachable as error:
+            self.log.error("No server can be started or stopped: %s. See: systemctl status jupyterhub-sudo.socket", error)
+            raise NotStarted("Servers can't be started at the moment. Please tell the administrator.") from None
+        if not reply.get("ok"):
+            self.log.error("%s for %s failed: %s. See: journalctl -t jupyter-%s -u 'jupyterhub-sudo@*'",
+                           action, self.user.name, reply.get("error"), self.user.name)  # fmt: skip
+            raise NotStarted(f"Your server could not be started: {reply.get('error')}.")
+        return reply
+
+    async def start(self) -> tuple[str, int]:
+        """Start the server and return its address as soon as it listens there.
+
+        JupyterHub's own wait for the port backs off to seconds; this one looks often.
+        """
+        ip, port = await super().start()
+        self.born = birth(self.pid)
+        deadline = time.monotonic() + self.http_timeout
+        while time.monotonic() < deadline and await self.poll() is None:
+            try:
+                _, writer = await asyncio.open_connection(ip, port)
+            except OSError:
+                await asyncio.sleep(PORT_EVERY)
+            else:
+                writer.close()
+                return ip, port
+        raise NotStarted("Your server ended, or did not answer, while it was starting. "
+                         f"The administrator can see why: journalctl -t jupyter-{self.user.name}")  # fmt: skip
+
+    async def _signal(self, sig: int) -> bool:
+        """Whether the process was there; sig 0 only looks."""
+        # An id that went to another process (after a reboot, say) is not ours to wait for, nor to kill.
+        now = birth(self.pid)
+        if now is None or (self.born is not None and now != self.born):
+            return False
+        return True if sig == 0 else bool(await super()._signal(sig))
+
+    def get_state(self) -> dict[str, Any]:
+        """What has to outlive a restart of the hub."""
+        return {**super().get_state(), "born": self.born}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take up what the hub before this one noted."""
+        super().load_state(state)
+        self.born = state.get("born")
+
+    def clear_state(self) -> None:
+        """Forget the process."""
+        super().clear_state()
+        self.born = None

@@ -1,0 +1,103 @@
+#!/usr/bin/python3 -IS
+"""Run sudospawner's mediator for the hub, outside the hub's sandbox.
+
+The hub runs with NoNewPrivileges and a closed system call filter; sudo can't work in there, and what a user's server is
+started from, it inherits. So the hub sends the request here: this runs as the hub's account, in a unit without a sandbox,
+and can do what sudoers lets that account do: start sudospawner as a member.
+
+In:  {"user": ..., "request": {"action": "spawn", ...}}       (one JSON line; "request" is sudospawner's own)
+Out: sudospawner's answer, or {"ok": false, "error": ...}     (one JSON line)
+
+When this process ends, systemd ends the rest of its cgroup: the mediator, which has nothing more to do, and a server
+that has not been moved into a scope of its own, which must not run.
+
+usage: jupyterhub-sudo SUDOSPAWNER USERS_SLICE
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+LONGEST_REQUEST = 1 << 20
+READ_SECONDS = 10
+MEDIATOR_SECONDS = 90
+ADOPT_SECONDS = 30.0
+
+
+class Failed(Exception):  # noqa: N818 - an answer for the hub
+    """The request was not carried out."""
+
+
+def read_request(connection: socket.socket) -> tuple[str, dict[str, object]]:
+    """The user and sudospawner's request out of one bounded line."""
+    connection.settimeout(READ_SECONDS)
+    with connection.makefile("rb") as stream:
+        line = stream.readline(LONGEST_REQUEST)
+    if not line.endswith(b"\n"):
+        raise Failed("the hub's request was cut short")
+    message = json.loads(line)
+    user, request = message["user"], message["request"]
+    # sudo takes '#1000' for a uid.
+    if not isinstance(user, str) or not isinstance(request, dict) or user.startswith(("#", "-")):
+        raise Failed("the hub's request is malformed")
+    return user, request
+
+
+def run_mediator(sudospawner: str, user: str, request: dict[str, object]) -> dict[str, object]:
+    """sudospawner's answer; its own complaints, and sudo's, go to this unit's journal."""
+    command = ["/usr/bin/sudo", "-n", "-H", "-u", user, "--", sudospawner, "--logging=WARNING"]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, input=json.dumps(request), stdout=subprocess.PIPE, text=True, timeout=MEDIATOR_SECONDS, check=False
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Failed(f"sudospawner did not answer within {MEDIATOR_SECONDS} s") from None
+    try:
+        answer = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
+    except ValueError:
+        raise Failed(
+            f"sudo did not let the hub start a server as {user}: is {user} a member of the users' group?"
+        ) from None
+    return dict(answer)
+
+
+def wait_until_adopted(pid: object, users_slice: str) -> None:
+    """Return once the server is in its person's slice."""
+    deadline = time.monotonic() + ADOPT_SECONDS
+    mark = users_slice.removesuffix(".slice") + "-"
+    while True:
+        try:
+            if mark in Path(f"/proc/{pid}/cgroup").read_text():
+                return
+        except (FileNotFoundError, ProcessLookupError):
+            raise Failed("the server ended at once") from None
+        if time.monotonic() > deadline:
+            raise Failed(f"the server got no scope of its own within {ADOPT_SECONDS:.0f} s")
+        time.sleep(0.02)
+
+
+def main() -> None:
+    """Carry out the one request on standard input."""
+    sudospawner, users_slice = sys.argv[1:]
+    with socket.socket(fileno=0) as connection:
+        try:
+            user, request = read_request(connection)
+            answer = run_mediator(sudospawner, user, request)
+            if answer.get("ok") and request.get("action") == "spawn":
+                wait_until_adopted(answer["pid"], users_slice)
+        except Failed as failure:
+            answer = {"ok": False, "error": str(failure)}
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            answer = {"ok": False, "error": f"the hub's request could not be handled ({type(error).__name__})"}
+        if not answer.get("ok"):
+            print(answer.get("error"), file=sys.stderr)  # noqa: T201 - the journal
+        connection.sendall(json.dumps(answer).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
