@@ -29,7 +29,7 @@ class Resource(BaseModel, ABC):
 
     kind: ClassVar[str]
     kept: ClassVar[bool] = False
-    """True for what is inert and dear (packages, environments): neither removed when undone nor when no longer asked for."""
+    """True for what is inert and dear (packages, environments, accounts): it stays when undone or no longer asked for."""
 
     feature: str
     needs: tuple[str, ...] = ()
@@ -54,21 +54,30 @@ class Resource(BaseModel, ABC):
         """Absolute paths it depends on: ordered behind their providers, and refreshed when one of them changes."""
         return ()
 
+    @property
+    def implied_needs(self) -> tuple[str, ...]:
+        """Keys that come first where they are declared at all: the accounts a file belongs to, and the like."""
+        return ()
+
     @abstractmethod
     def wanted(self) -> Attributes:
         """The attributes it should have."""
 
     @abstractmethod
     def probe(self) -> Attributes | None:
-        """The attributes it has, None where it is absent. Reads only. Raises Conflict where something foreign is in its place."""
+        """The attributes it has, None where it is absent. Reads only."""
 
     @classmethod
     def probe_all(cls, resources: Sequence[AnyResource]) -> Iterable[Attributes | None]:
         """Probe several of one kind; overridden where one process can answer for all."""
         return [resource.probe() for resource in resources]
 
+    def foreign(self, observed: Attributes | None) -> str | None:
+        """Asked of what no run of ours has made: why it can't be taken over (one line), None where it can."""
+        return None
+
     def refreshed(self, observed: Attributes | None) -> Attributes | None:
-        """What it will look like once something it reads has changed; the same, unless it holds what it read (a service)."""
+        """What it will look like once something it reads has changed: other only if it holds what it read."""
         return observed
 
     @abstractmethod
@@ -78,6 +87,10 @@ class Resource(BaseModel, ABC):
     @abstractmethod
     def remove(self) -> None:
         """Take it away; nothing happens where it is already gone. Raises Problem."""
+
+    def as_before(self, text: str | None) -> Resource:
+        """This resource with the content it had before a change, to undo that; itself, where it has no content."""
+        return self
 
     def content(self) -> str | None:
         """The text that plan and diff show; None where there is none or where it is secret."""

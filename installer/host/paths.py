@@ -14,6 +14,12 @@ CULLER_USER = "jupyterhub-culler"
 BUILD_USER = "jupyterhub-build"
 MEMBERS_GROUP = "jupyterhub-users"
 NGINX_GROUP = "www-data"
+OWN_ADMIN = "hubadmin"
+"""The hub admin's account that is made where the one who ran sudo can't be it."""
+SELFTEST_USER = "jupyterhub-selftest"
+"""The throw-away member that a self-test makes and removes."""
+FIRST_PERSON_UID = 1000
+"""Debian Policy 9.2.2: uids from here on are people's; below are the system's."""
 
 # --- configuration -------------------------------------------------------------------------------
 ETC = Path("/etc/jupyterhub")
@@ -26,6 +32,12 @@ CA_CERTIFICATE = TLS / "ca.crt"
 CA_KEY = SECRETS / "ca.key"
 SITE_CERTIFICATE = TLS / "hub.crt"
 SITE_KEY = SECRETS / "hub.key"
+COOKIE_SECRET = SECRETS / "cookie_secret"
+PROXY_AUTH_TOKEN = SECRETS / "proxy_auth_token"
+PROXY_SYNC_TOKEN = SECRETS / "proxy_sync_token"
+CULLER_TOKEN = SECRETS / "culler_token"
+INSTALLER_TOKEN = SECRETS / "installer_token"
+OWN_ADMIN_PASSWORD = SECRETS / "hubadmin_password"
 SUDOERS = Path("/etc/sudoers.d/jupyterhub")
 NGINX_SITE = Path("/etc/nginx/conf.d/jupyterhub.conf")
 NGINX_DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
@@ -56,6 +68,7 @@ PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
 INSTALLER_RUN = Path("/run/jupyterhub-installer")
+LOCK = Path("/run/jupyterhub-installer.lock")
 HUB_API_PORT = 8081
 """TCP port on 127.0.0.1 that users' servers reach the hub's API on."""
 

@@ -19,13 +19,25 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # What an admin behind a proxy or with a company's own CA has set must reach pip, uv, npm, apt and curl.
 _PASSED_ON = frozenset(
-    name.lower()
-    for name in (
-        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
-        "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS",
-        "PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_SYSTEM_CERTS", "NPM_CONFIG_REGISTRY", "NPM_CONFIG_CAFILE",
-    )
-)  # fmt: skip
+    [
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "ssl_cert_file",
+        "ssl_cert_dir",
+        "requests_ca_bundle",
+        "curl_ca_bundle",
+        "node_extra_ca_certs",
+        "pip_cert",
+        "pip_index_url",
+        "uv_index_url",
+        "uv_default_index",
+        "uv_system_certs",
+        "npm_config_registry",
+        "npm_config_cafile",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,7 @@ class CommandFailed(Problem):
 
 
 def environment(extra: Mapping[str, str] | None = None, *, home: str = "/root") -> dict[str, str]:
-    """The minimal environment for a child: fixed PATH and locale, the caller's proxy and CA settings, `extra` on top."""
+    """The environment for a child: fixed PATH and locale, the caller's proxy and CA settings, `extra` on top."""
     passed = {name: value for name, value in os.environ.items() if name.lower() in _PASSED_ON}
     return {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": home, **passed, **(extra or {})}
 
@@ -74,6 +86,8 @@ def run(
     what: str | None = None,
 ) -> Completed:
     """Run a program to its end and return what it printed.
+
+    It is in a session of its own, so that Ctrl-C reaches us and not a package manager in the middle of its work.
 
     stdin: text for its standard input (the place for secrets); closed when None.
     env: variables on top of the minimal environment (see `environment`).
@@ -93,13 +107,14 @@ def run(
     try:
         done = subprocess.run(  # type: ignore[call-overload]  # identity's keys are fixed above
             words, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True, text=True,
-            errors="replace", env=environment(env, home=home), cwd=cwd or "/", timeout=timeout, check=False, **identity,
+            errors="replace", env=environment(env, home=home), cwd=cwd or "/", timeout=timeout, check=False,
+            start_new_session=True, **identity,
         )  # fmt: skip
         completed = Completed(words, done.returncode, done.stdout, done.stderr)
     except FileNotFoundError as error:
         raise CommandFailed(Completed(words, 127, "", str(error)), what) from error
     except subprocess.TimeoutExpired as error:
-        said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else (error.stderr or "")
+        said = bytes(error.stderr or b"").decode(errors="replace")
         raise CommandFailed(Completed(words, 124, "", f"{said}\nstill running after {timeout:.0f} s"), what) from error
     if check and not completed.ok:
         raise CommandFailed(completed, what)

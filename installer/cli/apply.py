@@ -1,0 +1,91 @@
+"""installer apply: make the host what the config says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+
+from rich.markup import escape
+
+from installer.cli import output, plan_text
+from installer.cli.arguments import Commands
+from installer.commands.apply import Applied, apply
+from installer.commands.situation import Situation, look
+from installer.engine.lock import exclusive
+from installer.host import paths
+from installer.host.errors import ExitCode
+
+
+def register(commands: Commands) -> None:
+    """Add the command."""
+    command = commands.add_parser("apply", help="make this server what the config says", description=__doc__)
+    command.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+    command.add_argument("--yes", "-y", action="store_true", help="don't ask, also on a terminal")
+    command.add_argument("--json", action="store_true", help="print the result for programs")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Plan, show it, ask where somebody can answer, carry it out, sum up."""
+    with exclusive(paths.LOCK, "apply"):
+        situation = look()
+        if (since := situation.store.interrupted()) is not None:
+            output.err.print(f"The run of {since} did not come to its end; this one goes on from there.")
+        plan = situation.plan()
+        if arguments.dry_run or plan.empty:
+            _show(plan_text.plan_json(plan) if arguments.json else None, list(plan_text.plan_lines(plan)))
+            return ExitCode.DONE
+        if not arguments.json and output.terminal() and not arguments.yes:
+            _show(None, list(plan_text.plan_lines(plan)))
+            if output.out.input("Make these changes? [Y/n] ").strip().lower() not in {"", "y", "yes"}:
+                output.out.print("Nothing was changed.")
+                return ExitCode.DONE
+        by = os.environ.get("SUDO_USER", "root")
+        applied = apply(situation, plan, by, output.Progress())
+    result = {**plan_text.plan_json(plan), "generation": applied.generation.number, "url": situation.site.url}
+    _show(result if arguments.json else None, summary(situation, applied))
+    return ExitCode.DONE
+
+
+def _show(data: dict[str, object] | None, lines: list[str]) -> None:
+    if data is not None:
+        print(json.dumps(data, indent=2))  # noqa: T201 - for programs, untouched by rich
+        return
+    for line in lines:
+        output.out.print(line)
+
+
+def summary(situation: Situation, applied: Applied) -> list[str]:
+    """The few lines an admin needs after an apply; the password of an account we made is in the first one alone."""
+    site = situation.site
+    return [
+        "",
+        f"[bold green]The hub is up:[/] [bold]{escape(site.url)}[/]   "
+        f"(generation {applied.generation.number}; a server starts in {applied.spawn_seconds:.1f} s)",
+        "",
+        f"  log in    members of the group {paths.MEMBERS_GROUP}, with the password they have on this machine;",
+        f"            add one: sudo gpasswd --add NAME {paths.MEMBERS_GROUP}",
+        f"  admins    {escape(', '.join(site.admin_users)) or 'nobody'}",
+        *_admin_lines(situation, first=applied.generation.number == 1),
+        f"  browser   warns until it trusts this machine's own CA: {escape(site.url.partition('//')[2].split('/')[0])}"
+        "/jupyterhub-ca.crt",
+        f"  config    {paths.CONFIG_FILE}, {paths.CONF_D}/*.py",
+        f"  data      {paths.HUB_STATE} (the hub's), /home (people's)",
+        "  logs      journalctl --unit=jupyterhub (also jupyterhub-proxy, jupyterhub-culler, nginx)",
+        "",
+        "  next      sudo python3 -m installer status",
+    ]
+
+
+def _admin_lines(situation: Situation, *, first: bool) -> list[str]:
+    admin = situation.site.admin
+    if not first:
+        return []
+    if not admin.own:
+        return [f"            {escape(admin.name)} ran sudo, and so is a member and a hub admin"]
+    password = paths.OWN_ADMIN_PASSWORD.read_text(encoding="ascii").strip()
+    return [
+        f"            an account of the hub's own, since {escape(admin.reason)}",
+        f"            password: [bold]{password}[/]   (shown once; kept in {paths.OWN_ADMIN_PASSWORD})",
+    ]

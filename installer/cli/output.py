@@ -1,0 +1,57 @@
+"""How the installer talks: colours and progress on a terminal, plain lines where it is piped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.markup import escape
+
+from installer.engine.plan import Action, Change
+from installer.host.errors import Problem
+
+SYMBOLS = {Action.CREATE: "[green]+[/]", Action.CHANGE: "[yellow]~[/]", Action.REMOVE: "[red]-[/]"}
+
+# soft_wrap: a long line is the terminal's to fold; folded by us it couldn't be searched or copied when piped.
+out = Console(highlight=False, soft_wrap=True)
+err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+
+def complain(problem: Problem) -> None:
+    """Tell of a problem: what and where, what was said about it, what to do."""
+    err.print(f"[bold red]error:[/] {escape(problem.what)}")
+    for line in problem.detail.splitlines():
+        err.print(f"  [dim]{escape(line)}[/]")
+    err.print(f"[bold]hint:[/] {escape(problem.hint)}")
+
+
+class Progress:
+    """Reports a run line by line, with the seconds that anything slow took; to standard error, which isn't for programs."""
+
+    def __init__(self) -> None:
+        self._begun: Mapping[str, float] = {}
+        self._started = time.monotonic()
+
+    def step(self, doing: str) -> None:
+        """A line for what is being done now."""
+        err.print(f"[dim]{self._clock()}[/]   {escape(doing)} ...")
+
+    def begun(self, change: Change) -> None:
+        """A line for what takes long, so that nobody wonders; the quick ones are told of when they are done."""
+        if change.resource.kind in {"environment", "package"} and change.action is not Action.REMOVE:
+            self.step(f"{change.action.value} {change.resource.key}")
+
+    def ended(self, change: Change, seconds: float) -> None:
+        """A line for what is done."""
+        took = f" [dim]({seconds:.1f} s)[/]" if seconds >= 1 else ""
+        err.print(f"[dim]{self._clock()}[/] {SYMBOLS[change.action]} {escape(change.resource.key)}{took}")
+
+    def _clock(self) -> str:
+        return f"{time.monotonic() - self._started:6.1f} s"
+
+
+def terminal() -> bool:
+    """Whether a person can be asked something."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,30 @@
+"""installer plan: every change that apply would make, before it makes it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from installer.cli import output, plan_text
+from installer.cli.arguments import Commands
+from installer.commands.situation import look
+from installer.host.errors import ExitCode
+
+
+def register(commands: Commands) -> None:
+    """Add the command."""
+    command = commands.add_parser("plan", help="show what apply would change", description=__doc__)
+    command.add_argument("--exit-code", action="store_true", help="exit with 4 where there are changes")
+    command.add_argument("--json", action="store_true", help="print it for programs")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the plan."""
+    plan = look().plan()
+    if arguments.json:
+        print(json.dumps(plan_text.plan_json(plan), indent=2))  # noqa: T201 - for programs, untouched by rich
+    else:
+        for line in plan_text.plan_lines(plan):
+            output.out.print(line)
+    return ExitCode.CHANGES if arguments.exit_code and not plan.empty else ExitCode.DONE

@@ -1,0 +1,74 @@
+"""A plan as people and programs read it: Terraform's notation, file diffs, and JSON. Secrets are in neither."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from rich.markup import escape
+
+from installer.cli.output import SYMBOLS
+from installer.engine.plan import Action, Change, Plan
+
+_WORDS = {Action.CREATE: "will be created", Action.CHANGE: "will be changed", Action.REMOVE: "will be removed"}
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """The lines of a plan, with rich's markup."""
+    for change in plan.changes:
+        yield from change_lines(change)
+        yield ""
+    yield counts(plan)
+
+
+def counts(plan: Plan) -> str:
+    """The closing line."""
+    if plan.empty:
+        return "Nothing to do: the host is as the config asks."
+    numbers = [f"{plan.count(action)} to {action.value}" for action in Action]
+    return f"[bold]Plan:[/] {', '.join(numbers)}."
+
+
+def change_lines(change: Change) -> Iterator[str]:
+    """One change: its head, its attributes one by one, and the diff of its content."""
+    drift = "  [yellow](changed by hand since the last apply)[/]" if change.drifted else ""
+    yield f"{SYMBOLS[change.action]} [bold]{escape(change.resource.key)}[/] {_WORDS[change.action]}{drift}"
+    before, after = change.before or {}, change.after or {}
+    for name in dict.fromkeys((*before, *after)):
+        was, will = before.get(name), after.get(name)
+        if name == "content" or was == will:
+            continue
+        if change.action is Action.CHANGE:
+            yield f"    [yellow]~[/] {name}: {escape(str(was))} -> {escape(str(will))}"
+        else:
+            yield f"    {SYMBOLS[change.action]} {name}: {escape(str(was if will is None else will))}"
+    for line in text_diff(change):
+        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+        yield f"      [{colour}]{escape(line)}[/]" if colour else f"      {escape(line)}"
+
+
+def text_diff(change: Change) -> list[str]:
+    """The unified diff of a change's content, without the two lines that name the file; empty where there is none."""
+    old, new = change.old_text or "", change.new_text or ""
+    if old == new:
+        return []
+    return list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2))[2:]
+
+
+def plan_json(plan: Plan) -> dict[str, object]:
+    """A plan for programs."""
+    return {
+        "changes": [
+            {
+                "key": change.resource.key,
+                "feature": change.resource.feature,
+                "action": change.action.value,
+                "before": change.before,
+                "after": change.after,
+                "drifted": change.drifted,
+                "diff": text_diff(change),
+            }
+            for change in plan.changes
+        ],
+        "counts": {action.value: plan.count(action) for action in Action},
+    }

@@ -1,0 +1,70 @@
+"""Whether the hub answers where its users find it: through nginx, with TLS."""
+
+from __future__ import annotations
+
+import ssl
+import time
+
+import httpx
+
+from installer.features.site import Site
+from installer.host import paths, systemd
+from installer.host.errors import Problem
+
+UNITS = (
+    paths.HUB_UNIT,
+    paths.PROXY_UNIT,
+    paths.CULLER_UNIT,
+    paths.PAM_SOCKET_UNIT,
+    paths.SUDO_SOCKET_UNIT,
+    paths.ADOPT_SOCKET_UNIT,
+    "nginx.service",
+)
+WAIT = 60.0
+
+
+def front(site: Site) -> httpx.Client:
+    """A client that asks nginx on this machine for the site by its name, and trusts our CA alone."""
+    return httpx.Client(
+        base_url="https://127.0.0.1",
+        headers={"Host": site.host},
+        verify=ssl.create_default_context(cafile=str(paths.CA_CERTIFICATE)),
+        timeout=10,
+        trust_env=False,
+    )
+
+
+def ask(client: httpx.Client, site: Site, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    """GET a path below the hub's base URL. Raises httpx.HTTPError."""
+    url = f"{site.config.hub.base_url}{path}"
+    return client.get(url, headers=headers, extensions={"sni_hostname": site.host})
+
+
+def answers(site: Site) -> str | None:
+    """None if /hub/health answers through nginx, else what came instead, in one line."""
+    try:
+        with front(site) as client:
+            code = ask(client, site, "hub/health").status_code
+    except (httpx.HTTPError, OSError) as error:
+        return str(error) or type(error).__name__
+    return None if code == httpx.codes.OK else f"nginx answered {code}"
+
+
+def wait_until_healthy(site: Site, seconds: float = WAIT) -> None:
+    """Return as soon as the hub answers. Raises Problem with the cause and the journal's tail if it doesn't in time."""
+    deadline = time.monotonic() + seconds
+    while (trouble := answers(site)) is not None:
+        if time.monotonic() > deadline:
+            unit = _culprit()
+            raise Problem(
+                f"the hub doesn't answer at {site.url}hub/health after {seconds:.0f} s: {trouble}",
+                f"see what it says: journalctl --unit={unit} --since=-5min",
+                systemd.journal_tail(unit),
+            )
+        time.sleep(0.1)
+
+
+def _culprit() -> str:
+    """The unit to look at: the first that isn't up, else the hub."""
+    down = [state.name for state in systemd.states(UNITS) if state.active != "active"]
+    return down[0] if down else paths.HUB_UNIT

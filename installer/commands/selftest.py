@@ -1,0 +1,128 @@
+"""The self-test after a switch: a throw-away member's server is really started, reached and stopped."""
+
+from __future__ import annotations
+
+import pwd
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from installer.commands import health
+from installer.commands.hub_api import HubApi
+from installer.features.site import Site
+from installer.host import paths, systemd
+from installer.host.errors import Problem
+from installer.host.process import run
+
+COMMENT = "JupyterHub self-test"
+START_SECONDS = 90.0
+
+
+def run_selftest(site: Site) -> float:
+    """Check sudo's bounds, then start, reach and stop a server through the hub. Returns the seconds the start took.
+
+    Whatever it makes is removed again, also what a killed run of it left. Raises Problem.
+    """
+    with _throw_away_member():
+        _check_sudo()
+        with HubApi(site) as hub, _hub_user(hub):
+            return _check_server(site, hub)
+
+
+@contextmanager
+def _throw_away_member() -> Iterator[None]:
+    _remove_account()
+    home_mode = ["--key", "HOME_MODE=0700"]
+    run(["useradd", "--create-home", *home_mode, "--shell", "/bin/sh", "--comment", COMMENT, "--", paths.SELFTEST_USER])
+    try:
+        run(["gpasswd", "--add", paths.SELFTEST_USER, paths.MEMBERS_GROUP])
+        yield
+    finally:
+        _remove_account()
+
+
+def _remove_account() -> None:
+    try:
+        entry = pwd.getpwnam(paths.SELFTEST_USER)
+    except KeyError:
+        return
+    if entry.pw_gecos.rstrip(",") != COMMENT:
+        raise Problem(
+            f"the account {paths.SELFTEST_USER!r} isn't ours, and the self-test needs that name",
+            f"rename it: usermod --login NAME {paths.SELFTEST_USER}",
+        )
+    run(["systemctl", "stop", f"jupyterusers-{entry.pw_uid}.slice"], check=False)
+    run(["userdel", "--remove", "--", paths.SELFTEST_USER], check=False)
+
+
+def _check_sudo() -> None:
+    """The hub's account may start a member's server, and nothing else: not another program, not root."""
+    as_member = ("-n", "-u", paths.SELFTEST_USER)
+    spawner = str(paths.VENV / "bin" / "sudospawner")
+    if not run(["sudo", *as_member, spawner, "--help"], user=paths.HUB_USER, check=False).ok:
+        raise Problem(
+            f"sudo doesn't let {paths.HUB_USER} start servers of members",
+            f"see that no other rule overrides it: sudo -l -U {paths.HUB_USER}",
+        )
+    for refused in ((*as_member, "/usr/bin/id"), ("-n", spawner, "--help"), ("-n", "/usr/bin/id")):
+        if run(["sudo", *refused], user=paths.HUB_USER, check=False).ok:
+            raise Problem(
+                f"sudo lets {paths.HUB_USER} run more than it should: sudo {' '.join(refused)}",
+                f"find the rule that allows it and take it away: sudo -l -U {paths.HUB_USER}",
+            )
+
+
+@contextmanager
+def _hub_user(hub: HubApi) -> Iterator[None]:
+    user = f"/users/{paths.SELFTEST_USER}"
+    hub.request("DELETE", user, expect=(204, 404))
+    hub.request("POST", user, expect=(201,))
+    try:
+        yield
+    finally:
+        hub.request("DELETE", user, expect=(204, 404))
+
+
+def _check_server(site: Site, hub: HubApi) -> float:
+    user = f"/users/{paths.SELFTEST_USER}"
+    begun = time.monotonic()
+    hub.request("POST", f"{user}/server", expect=(201, 202))
+    try:
+        while not _ready(hub):
+            if time.monotonic() - begun > START_SECONDS:
+                raise _failed(f"a member's server didn't start within {START_SECONDS:.0f} s")
+            time.sleep(0.1)
+        seconds = time.monotonic() - begun
+        token = hub.request("POST", f"{user}/tokens", expect=(201,)).json()["token"]
+        with health.front(site) as front:
+            path = f"user/{paths.SELFTEST_USER}/api/status"
+            answer = health.ask(front, site, path, {"Authorization": f"token {token}"})
+        if answer.status_code != httpx.codes.OK:
+            raise _failed(f"a member's server started, but nginx answered {answer.status_code} when asked for it")
+    finally:
+        _stop(hub)
+    return seconds
+
+
+def _ready(hub: HubApi) -> bool:
+    model = hub.request("GET", f"/users/{paths.SELFTEST_USER}", expect=(200,)).json()
+    server = model["servers"].get("")
+    if server is None:
+        raise _failed("a member's server didn't start")
+    return bool(server["ready"])
+
+
+def _stop(hub: HubApi) -> None:
+    user = f"/users/{paths.SELFTEST_USER}"
+    deadline = time.monotonic() + 30
+    while hub.request("DELETE", f"{user}/server", expect=(202, 204, 400, 404)).status_code == httpx.codes.ACCEPTED:
+        if time.monotonic() > deadline:
+            raise _failed("a member's server doesn't stop")
+        time.sleep(0.2)
+
+
+def _failed(what: str) -> Problem:
+    hint = f"see: journalctl --unit=jupyterhub --since=-5min; and the server's own: journalctl -t {paths.SELFTEST_USER}"
+    return Problem(what, hint, systemd.journal_tail(paths.HUB_UNIT))

@@ -1,0 +1,89 @@
+"""How the host is: per component what is there, healthy or drifted; and whether the hub answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from installer.commands import health
+from installer.commands.situation import Situation
+from installer.engine.plan import Change, Plan
+from installer.host import systemd
+
+
+@dataclass(frozen=True)
+class Component:
+    """One feature's state.
+
+    state: healthy, drifted (changed by hand since the last apply) or pending (the config asks for more).
+    findings: a line for each thing that isn't as it should be.
+    """
+
+    name: str
+    resources: int
+    state: str
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole.
+
+    generation: the newest one's number, None before the first apply.
+    interrupted: when the run began that didn't end, None where there is none.
+    trouble: why the hub doesn't answer (one line), None if it does.
+    units: what systemd says of each of ours.
+    """
+
+    url: str
+    generation: int | None
+    interrupted: str | None
+    trouble: str | None
+    components: tuple[Component, ...]
+    units: tuple[systemd.UnitState, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there is nothing to complain of."""
+        return self.trouble is None and all(component.state == "healthy" for component in self.components)
+
+
+def status(situation: Situation) -> Status:
+    """Look at everything; nothing is changed."""
+    plan = situation.plan()
+    numbers = situation.store.numbers()
+    return Status(
+        url=situation.site.url,
+        generation=numbers[-1] if numbers else None,
+        interrupted=situation.store.interrupted(),
+        trouble=health.answers(situation.site) if numbers else "nothing is installed yet",
+        components=_components(situation, plan),
+        units=tuple(systemd.states(health.UNITS)),
+    )
+
+
+def _components(situation: Situation, plan: Plan) -> tuple[Component, ...]:
+    names = dict.fromkeys(resource.feature for resource in situation.desired)
+    return tuple(
+        _component(
+            name,
+            sum(resource.feature == name for resource in situation.desired),
+            [change for change in plan.changes if change.resource.feature == name],
+        )
+        for name in names
+    )
+
+
+def _component(name: str, resources: int, changes: list[Change]) -> Component:
+    if not changes:
+        return Component(name, resources, "healthy", ())
+    state = "drifted" if any(change.drifted for change in changes) else "pending"
+    return Component(name, resources, state, tuple(_finding(change) for change in changes))
+
+
+def _finding(change: Change) -> str:
+    if change.before is None:
+        return f"{change.resource.key} is missing"
+    if change.after is None:
+        return f"{change.resource.key} is no longer wanted"
+    wrong = [f"{name} is {was}" for name, was in change.before.items() if change.after.get(name) != was]
+    return f"{change.resource.key}: " + ", ".join("changed" if "sha256:" in text else text for text in wrong)

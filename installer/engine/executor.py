@@ -1,0 +1,74 @@
+"""Carries a plan out: independent changes side by side, each written to the journal before it is begun."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import TopologicalSorter
+from typing import Protocol
+
+from installer.engine.graph import graph_of
+from installer.engine.plan import Action, Change, Plan
+from installer.engine.store import Journal
+
+WORKERS = 4
+"""Changes at a time: downloads overlap, and two small cores aren't drowned."""
+
+
+class Reporter(Protocol):
+    """Told of progress; called from the thread that runs the plan."""
+
+    def step(self, doing: str) -> None:
+        """Something that isn't a change has been begun: a wait, a test, the way back."""
+
+    def begun(self, change: Change) -> None:
+        """A change has been begun."""
+
+    def ended(self, change: Change, seconds: float) -> None:
+        """A change is complete."""
+
+
+def execute(plan: Plan, journal: Journal, reporter: Reporter) -> None:
+    """Carry out every change: creations and changes along the graph, then removals one by one.
+
+    The first failure lets what is under way end, begins nothing more, and is raised.
+    """
+    pending = {change.resource.key: change for change in plan.changes if change.action is not Action.REMOVE}
+    sorter = TopologicalSorter(graph_of(plan.wanted))
+    sorter.prepare()
+    running: dict[Future[float], Change] = {}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        while sorter.is_active():
+            for key in sorter.get_ready():
+                change = pending.get(key)
+                if change is None:
+                    sorter.done(key)
+                    continue
+                journal.start(change)
+                reporter.begun(change)
+                running[pool.submit(_carry_out, change)] = change
+            if not running:
+                continue
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                change = running.pop(future)
+                seconds = future.result()
+                journal.done(change)
+                reporter.ended(change, seconds)
+                sorter.done(change.resource.key)
+    for change in plan.changes:
+        if change.action is Action.REMOVE:
+            journal.start(change)
+            reporter.begun(change)
+            seconds = _carry_out(change)
+            journal.done(change)
+            reporter.ended(change, seconds)
+
+
+def _carry_out(change: Change) -> float:
+    begun = time.monotonic()
+    if change.action is Action.REMOVE:
+        change.resource.remove()
+    else:
+        change.resource.realize(change.before)
+    return time.monotonic() - begun

@@ -1,0 +1,230 @@
+"""What earlier runs did: generations, the journal of a run in progress, and the one directory that holds both."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from installer.engine.plan import Action, Change, observe
+from installer.engine.resource import Resource
+from installer.host import files
+from installer.host.errors import Problem
+
+Kinds = Mapping[str, type[Resource]]
+"""Every resource class by its kind, to read stored resources back."""
+
+
+class Generation(BaseModel):
+    """One successful apply.
+
+    number: counted from 1.  at: UTC, ISO 8601.  by: the account that ran it.  summary: what changed, in a sentence.
+    config: the config file's text.  remembered: choices made at the first apply that later ones keep.
+    resources: all that was on the host by it, each as {"kind": …, **fields}.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int
+    at: str
+    by: str
+    summary: str
+    config: str
+    remembered: dict[str, str]
+    resources: tuple[dict[str, JsonValue], ...]
+
+
+def stored(resource: Resource) -> dict[str, JsonValue]:
+    """A resource as JSON, to be read back by `Store.restored`."""
+    return {"kind": resource.kind, **resource.model_dump(mode="json")}
+
+
+class Journal:
+    """The write-ahead record of one run: every change is on disk here before it is begun."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def begin(self, *, by: str, remembered: Mapping[str, str]) -> None:
+        """Open it; the records of an interrupted run stay in front, since what they name is still ours."""
+        created = not self._path.exists()
+        self._append({"event": "begin", "at": now(), "pid": os.getpid(), "by": by, "remembered": dict(remembered)})
+        if created:
+            files.fsync_directory(self._path.parent)
+
+    def start(self, change: Change) -> None:
+        """Record a change before it is begun, with the content that it replaces."""
+        self._append(
+            {
+                "event": "start",
+                "action": change.action.value,
+                "resource": stored(change.resource),
+                "before": dict(change.before) if change.before is not None else None,
+                "old_text": change.old_text,
+            }
+        )
+
+    def done(self, change: Change) -> None:
+        """Record that a change is complete."""
+        self._append({"event": "done", "action": change.action.value, "key": change.resource.key})
+
+    def close(self) -> None:
+        """The run has come to an end, good or undone: nothing is left to recover."""
+        files.remove(self._path)
+
+    def records(self) -> list[dict[str, Any]]:
+        """All records, a torn last line (the machine died while it was written) left out."""
+        if not self._path.exists():
+            return []
+        records = []
+        for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                break
+        return records
+
+    def _append(self, record: Mapping[str, object]) -> None:
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "rb+", buffering=0) as stream:
+                self._mend_torn_end(stream.fileno())
+                stream.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise files.unwritable(self._path, error) from error
+
+    @staticmethod
+    def _mend_torn_end(descriptor: int) -> None:
+        """Cut a half-written last line off, so that the next record stands on a line of its own."""
+        size = os.fstat(descriptor).st_size
+        text = os.pread(descriptor, size, 0)
+        whole = text.rfind(b"\n") + 1
+        if whole != size:
+            os.ftruncate(descriptor, whole)
+
+
+class Store:
+    """The installer's state directory: root's alone (0700), since contents of files are kept in it."""
+
+    def __init__(self, directory: Path, kinds: Kinds) -> None:
+        self._directory = directory
+        self._kinds = kinds
+        self.journal = Journal(directory / "journal.jsonl")
+
+    def prepare(self) -> None:
+        """Create the directories. Raises Problem."""
+        try:
+            for directory in (self._directory, self._generations):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                directory.chmod(0o700)
+        except OSError as error:
+            raise files.unwritable(self._directory, error) from error
+
+    @property
+    def _generations(self) -> Path:
+        return self._directory / "generations"
+
+    def numbers(self) -> list[int]:
+        """The numbers of all generations kept, in order."""
+        if not self._generations.is_dir():
+            return []
+        return sorted(int(path.stem) for path in self._generations.glob("*.json") if path.stem.isdigit())
+
+    def generation(self, number: int) -> Generation:
+        """Read one. Raises Problem where it is missing or damaged."""
+        path = self._generations / f"{number:06}.json"
+        try:
+            return Generation.model_validate_json(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise Problem(
+                f"{path} can't be read: {str(error).splitlines()[0]}", "move that file away, then run apply again"
+            ) from error
+
+    def newest(self) -> Generation | None:
+        """The generation that the host should be in now; None before the first apply."""
+        numbers = self.numbers()
+        return self.generation(numbers[-1]) if numbers else None
+
+    def add(self, generation: Generation) -> None:
+        """Keep a generation, durably. Raises Problem."""
+        path = self._generations / f"{generation.number:06}.json"
+        files.write(path, generation.model_dump_json(indent=1).encode(), mode=0o600)
+
+    def restored(self, entry: Mapping[str, JsonValue]) -> Resource:
+        """A resource from its stored form. Raises Problem for one that this version doesn't know."""
+        fields = dict(entry)
+        kind = self._kinds.get(str(fields.pop("kind", "")))
+        try:
+            if kind is None:
+                raise ValueError(f"unknown kind in {entry}")
+            return kind.model_validate(fields)
+        except ValueError as error:
+            raise Problem(
+                f"{self._directory} was written by another version: {str(error).splitlines()[0]}",
+                "run that version of the installer, or the newest one",
+            ) from error
+
+    def resources_of(self, generation: Generation | None) -> dict[str, Resource]:
+        """A generation's resources by key; none before the first apply."""
+        entries = generation.resources if generation else ()
+        return {resource.key: resource for resource in map(self.restored, entries)}
+
+    def managed(self) -> dict[str, Resource]:
+        """All that earlier runs put on the host: the newest generation's, and what an interrupted run began."""
+        managed = self.resources_of(self.newest())
+        for record in self.journal.records():
+            if record["event"] == "start":
+                resource = self.restored(record["resource"])
+                managed.setdefault(resource.key, resource)
+                if record["action"] != Action.REMOVE.value:
+                    managed[resource.key] = resource
+        return managed
+
+    def left(self) -> dict[str, Resource]:
+        """What earlier runs left on the host though nobody asks for it: packages, environments, directories in use."""
+        try:
+            entries = json.loads(self._left.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return {resource.key: resource for resource in map(self.restored, entries)}
+
+    def note_left(self, wanted: Collection[str]) -> None:
+        """Write down which of our things are there still, other than the wanted ones; before the journal is closed."""
+        ours = {**self.left(), **self.managed()}
+        others = [resource for key, resource in ours.items() if key not in wanted]
+        seen = observe(others)
+        left = [stored(resource) for resource in others if seen[resource.key] is not None]
+        files.write(self._left, json.dumps(left, indent=1).encode(), mode=0o600)
+
+    @property
+    def _left(self) -> Path:
+        return self._directory / "left.json"
+
+    def remembered(self) -> dict[str, str]:
+        """Choices of the first apply, from the newest generation or from the interrupted run."""
+        newest = self.newest()
+        if newest is not None:
+            return dict(newest.remembered)
+        begun = [record["remembered"] for record in self.journal.records() if record["event"] == "begin"]
+        return dict(begun[0]) if begun else {}
+
+    def interrupted(self) -> str | None:
+        """When the run began that didn't come to an end, None where there is none."""
+        begun = [record["at"] for record in self.journal.records() if record["event"] == "begin"]
+        return begun[-1] if begun else None
+
+
+def now() -> str:
+    """The time as it is written down: UTC, to the second."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def numbered(resources: Sequence[Resource]) -> tuple[dict[str, JsonValue], ...]:
+    """Resources in stored form, in their order."""
+    return tuple(stored(resource) for resource in resources)

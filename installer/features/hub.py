@@ -1,0 +1,65 @@
+"""The hub itself, as the unprivileged user jupyter."""
+
+from __future__ import annotations
+
+from installer.engine.resource import Resource
+from installer.features.programs import unit_file
+from installer.features.site import Site
+from installer.features.templates import render
+from installer.host import paths
+from installer.resources.account import Account
+from installer.resources.directory import Directory
+from installer.resources.file import File
+from installer.resources.secret import Secret
+from installer.resources.unit import Service
+
+FEATURE = "hub"
+
+_SECRETS = (
+    paths.COOKIE_SECRET,
+    paths.PROXY_AUTH_TOKEN,
+    paths.PROXY_SYNC_TOKEN,
+    paths.CULLER_TOKEN,
+    paths.INSTALLER_TOKEN,
+)
+
+
+def resources(site: Site) -> tuple[Resource, ...]:
+    """Account, state, secrets, the configuration (loaded once as the hub before it counts), and the unit."""
+    check = (str(site.revision_path / "bin" / "python"), "-I", "-m", "installer.hub.check_config")
+    configuration = File(
+        feature=FEATURE,
+        path=paths.HUB_CONFIG,
+        text=render(
+            "installer/hub/jupyterhub_config.py.j2",
+            base_url=site.config.hub.base_url,
+            admin_users=site.admin_users,
+        ),
+        check=(*check, "{}"),
+        check_as=paths.HUB_USER,
+        needs=(f"environment:{site.revision_path}", f"directory:{paths.CONF_D}"),
+    )
+    unit = unit_file(FEATURE, paths.HUB_UNIT, site)
+    return (
+        Account(feature=FEATURE, account=paths.HUB_USER, home=paths.HUB_STATE, comment="JupyterHub"),
+        Directory(feature=FEATURE, path=paths.HUB_STATE, mode=0o700, owner=paths.HUB_USER, group=paths.HUB_USER),
+        Secret(feature=FEATURE, path=paths.COOKIE_SECRET),
+        Secret(feature=FEATURE, path=paths.INSTALLER_TOKEN),
+        configuration,
+        unit,
+        Service(
+            feature=FEATURE,
+            unit=paths.HUB_UNIT,
+            files=(unit.path, configuration.path, *_SECRETS, *site.facts.hub_fragments),
+            check=(*check, str(paths.HUB_CONFIG)),
+            check_as=paths.HUB_USER,
+            needs=(
+                f"directory:{paths.HUB_STATE}",
+                f"service:{paths.PROXY_UNIT}",
+                f"service:{paths.PAM_SOCKET_UNIT}",
+                f"service:{paths.SUDO_SOCKET_UNIT}",
+                f"service:{paths.ADOPT_SOCKET_UNIT}",
+                f"link:{paths.VENV}",
+            ),
+        ),
+    )

@@ -1,0 +1,81 @@
+"""What every feature is given: the config, the host's facts, and what follows from the two."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.config.models import Config
+from installer.host import paths
+from installer.host.facts import HostFacts
+
+
+@dataclass(frozen=True)
+class Admin:
+    """The hub's first admin, chosen at the first apply and kept.
+
+    own: whether the account is one that the installer made.
+    reason: why it had to make one ("" where it had not).
+    """
+
+    name: str
+    own: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The one input of every feature. Nothing here looks at the host.
+
+    revision: the id of the server environment (see `installer.resources.revision_id`).
+    """
+
+    config: Config
+    facts: HostFacts
+    admin: Admin
+    revision: str
+
+    @property
+    def revision_path(self) -> Path:
+        """Where the server environment is."""
+        return paths.SERVER_REVISIONS / self.revision
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """DNS names that the site answers to, the one that people should use first."""
+        named = (self.config.hub.domain, self.facts.fqdn, self.facts.hostname)
+        return tuple(dict.fromkeys(name for name in named if name and not _is_address(name)))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """IP addresses that the site answers to, loopback last."""
+        given = [self.config.hub.domain] if self.config.hub.domain and _is_address(self.config.hub.domain) else []
+        return tuple(dict.fromkeys((*given, *self.facts.addresses, "127.0.0.1", "::1")))
+
+    @property
+    def host(self) -> str:
+        """The name or address to type into a browser."""
+        if self.config.hub.domain:
+            return self.config.hub.domain
+        return self.facts.fqdn if "." in self.facts.fqdn or not self.facts.addresses else self.facts.addresses[0]
+
+    @property
+    def url(self) -> str:
+        """Where the hub is found."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"https://{host}{self.config.hub.base_url}"
+
+    @property
+    def admin_users(self) -> tuple[str, ...]:
+        """Who administers the hub."""
+        chosen = self.config.hub.admin_users
+        return (self.admin.name,) if chosen is None else tuple(chosen)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

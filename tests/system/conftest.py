@@ -1,0 +1,145 @@
+"""Machines for the tests, one suite at a time.
+
+fresh           a server as it comes, booted for one test
+applied         a server after `sudo python3 -m installer apply`; shared, for tests that only look
+applied_clone   the same for one test alone, which may change what it likes
+apply_result    what that apply printed, and how long it took
+boot            boots further machines for one test
+
+All have the account ADMIN (password, sudo) and the checkout at CHECKOUT.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import types
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn, cast
+
+import pytest
+
+from tests.system import machine
+from tests.system.machine import Machine
+from tests.system.machine_host import cache_dir, digest, require
+from tests.system.machine_image import SUITES, Layer, image
+from tests.system.machine_person import ADMIN, REPOSITORY, add_person, apply, checkout_files, copy_checkout
+from tests.system.machine_process import MachineProblem, Result
+
+Boot = Callable[[Layer], Machine]
+Applied = tuple[Layer, Result]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "suite" in metafunc.fixturenames:
+        suites = metafunc.config.getoption("suite") or SUITES
+        metafunc.parametrize("suite", suites, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def is_wanted(item: pytest.Item) -> bool:
+        marker = item.get_closest_marker("only_on")
+        return marker is None or cast(pytest.Function, item).callspec.params["suite"] in marker.args
+
+    unwanted = [item for item in items if not is_wanted(item)]
+    config.hook.pytest_deselected(items=unwanted)
+    items[:] = [item for item in items if item not in unwanted]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the logs of every machine that is up when a test fails."""
+    report = yield
+    if report.failed:
+        directory = REPOSITORY / "artefacts" / re.sub(r"[^\w.-]+", "-", item.nodeid.removeprefix("tests/")).strip("-")
+        for each in machine.running:
+            each.collect_logs(directory)
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ready() -> None:
+    """Say once where machines can't be booted; end as by Ctrl-C when killed, so that they are taken away."""
+    try:
+        require()
+    except MachineProblem as problem:
+        pytest.exit(f"no system tests here: {problem}", returncode=2)
+
+    def interrupt(number: int, frame: types.FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+@pytest.fixture
+def boot() -> Iterator[Boot]:
+    made: list[Machine] = []
+
+    def boot(layer: Layer) -> Machine:
+        made.append(Machine(layer))
+        return made[-1]
+
+    yield boot
+    for each in made:
+        each.remove()
+
+
+@pytest.fixture(scope="session")
+def server(suite: str) -> Iterator[Layer]:
+    """A fresh server with its admin and the checkout, to boot machines from."""
+    with Machine(image(suite)) as prepared:
+        add_person(prepared, ADMIN.name, ADMIN.password, sudo="password")
+        copy_checkout(prepared)
+        yield prepared.freeze()
+
+
+@pytest.fixture
+def fresh(server: Layer, boot: Boot) -> Machine:
+    return boot(server)
+
+
+@pytest.fixture(scope="session")
+def applied_server(suite: str, server: Layer, request: pytest.FixtureRequest) -> Applied:
+    """The layer of a server after apply, and what apply said."""
+    kept = _kept_layer(suite) if request.config.getoption("reuse_applied") else None
+    if kept is not None and _said(kept).exists():
+        said = json.loads(_said(kept).read_text())
+        return Layer(suite, (kept, *server.directories)), Result(**said)
+    target = Machine(server)
+    request.addfinalizer(target.remove)
+    result = apply(target, ADMIN)
+    layer = target.freeze(keep=kept)
+    if kept is not None:
+        _said(kept).write_text(json.dumps(asdict(result)))
+    return layer, result
+
+
+@pytest.fixture(scope="session")
+def apply_result(applied_server: Applied) -> Result:
+    return applied_server[1]
+
+
+@pytest.fixture(scope="session")
+def applied(applied_server: Applied) -> Iterator[Machine]:
+    with Machine(applied_server[0]) as target:
+        yield target
+
+
+@pytest.fixture
+def applied_clone(applied_server: Applied, boot: Boot) -> Machine:
+    return boot(applied_server[0])
+
+
+def _kept_layer(suite: str) -> Path:
+    """Where the layer of an applied machine is kept: named after the code that was applied."""
+    beside = {"tests", "docs", ".ci", "README.md"}
+    files = [file for file in checkout_files() if file.parts[0] not in beside]
+    code = digest([part for file in files for part in (str(file).encode(), (REPOSITORY / file).read_bytes())])
+    return cache_dir() / "applied" / f"{image(suite).directories[0].name}-{code}"
+
+
+def _said(kept: Path) -> Path:
+    return kept.with_name(f"{kept.name}.json")
