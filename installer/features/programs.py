@@ -16,7 +16,8 @@ _KNOWS_RECURSIVE_ERRORS = 250
 def unit_file(feature: str, name: str, site: Site, behind: tuple[Resource, ...] = (), **variables: object) -> UnitFile:
     """A unit from its template in units/, looked at by systemd before it is in place.
 
-    name: as systemd knows it. behind: what it names of ours, and so comes first. variables: what its template uses beyond paths, revision, base_url and systemd.
+    name: as systemd knows it. behind: what it names of ours, and so comes first.
+    variables: what its template uses beyond paths, revision, base_url and systemd.
     """
     text = render(
         f"units/{name}.j2",

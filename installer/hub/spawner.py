@@ -41,7 +41,9 @@ class MemberSpawner(SudoSpawner):  # type: ignore[misc]
         try:
             reply = await ask(self.socket_path, question, seconds=HELPER_SECONDS)
         except HelperUnreachable as error:
-            self.log.error("No server can be started or stopped: %s. See: systemctl status jupyterhub-sudo.socket", error)
+            self.log.error(
+                "No server can be started or stopped: %s. See: systemctl status jupyterhub-sudo.socket", error
+            )
             raise NotStarted("Servers can't be started at the moment. Please tell the administrator.") from None
         if not reply.get("ok"):
             self.log.error("%s for %s failed: %s. See: journalctl -t jupyter-%s -u 'jupyterhub-sudo@*'",

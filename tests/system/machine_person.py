@@ -98,4 +98,3 @@ def apply(
 def apply_words(*options: str) -> list[str]:
     """The main job's command, as an admin types it after `sudo`."""
     return ["python3", "-m", "installer", "apply", "--yes", *options]
-

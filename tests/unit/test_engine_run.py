@@ -128,8 +128,8 @@ def test_a_damaged_generation_is_named(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
-    with exclusive(tmp_path / "lock", "apply"), pytest.raises(Problem, match=r"another run is at work: apply, pid \d+"):
-        with exclusive(tmp_path / "lock", "apply"):
-            pass
+    holder = pytest.raises(Problem, match=r"another run is at work: apply, pid \d+")
+    with exclusive(tmp_path / "lock", "apply"), holder, exclusive(tmp_path / "lock", "apply"):
+        pass
     with exclusive(tmp_path / "lock", "apply"):
         pass
