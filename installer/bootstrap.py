@@ -77,7 +77,7 @@ def second_start(environment: Path, checkout: Path, arguments: "list[str]") -> "
 
     Bytecode goes into the environment: the checkout may be a person's, who could not remove root's files from it.
     """
-    prefix = "pycache_prefix={}".format(environment / "pycache")
+    prefix = f"pycache_prefix={environment / 'pycache'}"
     return [
         str(environment / "bin" / "python"),
         "-I",

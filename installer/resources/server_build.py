@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import compileall
 import os
 import pwd
+import py_compile
 import shutil
 import sys
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def build(revision: Path, python: Path, ingredients: Ingredients) -> None:
         _build_as_builder(revision, python, ingredients)
         _take_over(revision)
         _drop_build_tools(revision)
-        _add_our_code(revision, ingredients)
+        add_our_code(revision, ingredients)
         run(["sync", "--file-system", revision], timeout=_LONGEST)
     except OSError as error:
         raise files.unwritable(revision, error) from error
@@ -185,14 +185,17 @@ def _drop_build_tools(revision: Path) -> None:
         (revision / file).unlink(missing_ok=True)
 
 
-def _add_our_code(revision: Path, ingredients: Ingredients) -> None:
+def add_our_code(revision: Path, ingredients: Ingredients) -> None:
+    """Put our modules, with their bytecode, and our programs into a revision that is already root's."""
     package = site_packages(revision) / "installer"
     modules = {f"hub/{name}": content for name, content in ingredients.modules.items()}
     for name, content in {"__init__.py": b"", "hub/__init__.py": b"", **modules}.items():
         file = package / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    compileall.compile_dir(package, quiet=2)
+        # Named outright: by default it would go to where this process keeps its own (sys.pycache_prefix).
+        bytecode = file.parent / "__pycache__" / f"{file.stem}.{sys.implementation.cache_tag}.pyc"
+        py_compile.compile(str(file), cfile=str(bytecode), doraise=True)
     seal(package)
     for name, content in ingredients.programs.items():
         program = revision / "bin" / name

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from installer.host.process import CommandFailed, Completed
 from installer.resources.leftovers import end_processes, processes_in
 from installer.resources.revision_id import Ingredients, read_ingredients, revision_id
 from installer.resources.sealed_tree import seal
-from installer.resources.server_build import MARKER, discard, marked
+from installer.resources.server_build import MARKER, add_our_code, discard, marked, site_packages
 from installer.resources.server_environment import ServerEnvironment, node_binary
 
 SOME = Ingredients(
@@ -185,6 +186,27 @@ def test_processes_left_in_a_build_are_ended_and_no_others(tmp_path: Path) -> No
         for process in (inside, beside):
             process.kill()
             process.wait()
+
+
+# --- our own code in it --------------------------------------------------------------------------
+
+
+def test_our_code_comes_with_bytecode_wherever_this_process_keeps_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "cache"))
+    revision = tmp_path / "abc"
+    (revision / "bin").mkdir(parents=True)
+    ingredients = replace(SOME, modules={"app.py": b"NAME = 'hub'\n", "deep/er.py": b""})
+
+    add_our_code(revision, ingredients)
+
+    package = site_packages(revision) / "installer"
+    sources = {str(file.relative_to(package)) for file in package.rglob("*.py")}
+    assert sources == {"__init__.py", "hub/__init__.py", "hub/app.py", "hub/deep/er.py"}
+    assert len(list(package.rglob("__pycache__/*.pyc"))) == len(sources)
+    assert not (tmp_path / "cache").exists()
+    assert stat.S_IMODE((revision / "bin" / "sudospawner-singleuser").stat().st_mode) == 0o755
 
 
 # --- telling a failed download -------------------------------------------------------------------
