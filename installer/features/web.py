@@ -32,7 +32,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
     if alone and sites.stock_default:
         # A machine that serves nothing else: without the distribution's placeholder, its bare address leads to the hub.
         link, target = paths.NGINX_DEFAULT_SITE, "/etc/nginx/sites-available/default"
-        stock = (DisabledSite(feature=FEATURE, path=link, target=target, needs=("package:nginx",)),)
+        stock = (DisabledSite(feature=FEATURE, path=link, target=target),)
     nginx_site = NginxSite(
         feature=FEATURE,
         path=paths.NGINX_SITE,
@@ -47,7 +47,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
         needs=("package:nginx", f"certificate:{paths.SITE_CERTIFICATE}", *(placeholder.key for placeholder in stock)),
     )
     return (
-        AptPackage(feature=FEATURE, package="nginx"),
+        AptPackage(feature=FEATURE, package="nginx", brings=(str(paths.NGINX_DEFAULT_SITE.parent),)),
         *stock,
         nginx_site,
         Service(

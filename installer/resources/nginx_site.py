@@ -78,6 +78,15 @@ class DisabledSite(Resource):
         """Its path."""
         return (str(self.path),)
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The directory it lies in: with nginx's package, it comes."""
+        return (str(self.path.parent),)
+
+    def refreshed(self, observed: Attributes | None) -> Attributes | None:
+        """There, once nginx has just been installed."""
+        return {"link": "present"}
+
     def wanted(self) -> Attributes:
         """Absent."""
         return {"link": "absent"}
