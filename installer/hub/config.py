@@ -32,9 +32,17 @@ def one_line(error: BaseException) -> str:
 
 
 def culprit(error: BaseException, path: Path) -> str:
-    """`file:line` of the innermost frame that is in the config or beside it."""
+    """`file:line` of the innermost frame that is in the config or beside it; else the files, as far as that helps."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(path.parent)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(path)
+    if frames:
+        return f"{frames[-1].filename}:{frames[-1].lineno}"
+    own = ", ".join(f"conf.d/{file.name}" for file in additions(path))
+    return f"{path} (with {own})" if own else str(path)
+
+
+def additions(path: Path) -> list[Path]:
+    """The admin's own files, in the order in which the config reads them."""
+    return sorted((path.parent / "conf.d").glob("*.py"))
 
 
 def check(config: Config, classes: Iterable[type[HasTraits]], files: Iterable[Path]) -> None:
@@ -79,7 +87,7 @@ def assigned_at(section: str, name: str, files: Iterable[Path]) -> str:
 def mentions(file: Path, section: str, name: str) -> Iterator[int]:
     """Lines that have `c.section.name` in them."""
     lines = []
-    for node in ast.walk(ast.parse(file.read_text(), str(file))):
+    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
         match node:
             case ast.Attribute(attr=attr, value=ast.Attribute(attr=owner, value=ast.Name(id="c"))):
                 if (owner, attr) == (section, name):

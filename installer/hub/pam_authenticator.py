@@ -14,6 +14,9 @@ from installer.hub.helper import HelperUnreachable, ask
 AT_ONCE = 12
 """Checks under way at a time (jupyterhub-pam.socket takes 16); the others wait for their turn."""
 
+LONGEST_PASSWORD = 1024
+"""The helper reads a bounded line; PAM itself stops at 512."""
+
 SECONDS = 35
 """A little longer than the helper gives itself."""
 
@@ -35,6 +38,8 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
         """The account's name if the password is right and the account may log in, else None."""
         # Normalised before the password is checked, not only after: or "Ada", an account of its own, would log in as "ada".
         name = self.normalize_username(data["username"])
+        if len(data["password"]) > LONGEST_PASSWORD:
+            return None
         question = {"username": name, "password": data["password"]}
         try:
             async with self._turns:
