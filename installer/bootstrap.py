@@ -1,7 +1,7 @@
 """From a bare `python3` to the installer's own private environment, with the standard library alone.
 
-`python3 -m installer` checks the Python's version, then calls `ensure_environment`, which builds that environment once and
-starts the installer again inside it. This file still parses on Python 3.6, and so does `__main__`.
+`python3 -m installer` checks the Python's version, then calls `ensure_environment`, which builds that environment once
+and starts the installer again inside it. This file still parses on Python 3.6.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = CHECKOUT / "installer" / "locks" / "installer.txt"
 
 STARTED_IN = "JUPYTERHUB_INSTALLER_ENVIRONMENT"
-"""Set for the second start to the environment it should be in: a second start that isn't there must not try for ever."""
+"""Set for the second start to the environment it should be in: one that isn't there must not try again for ever."""
 
 _MARKER = ".complete"
 # The checkout comes as the first argument: isolated mode neither reads PYTHONPATH nor looks into the current directory.
@@ -45,7 +45,7 @@ def ensure_environment(root: bool) -> None:
     root: whether it is root's own, in the installer's state, or a person's, in their cache. Raises Problem.
     """
     environments = _environments(root)
-    environment = environments / environment_name(REQUIREMENTS.read_bytes(), sys.version, os.uname().machine)
+    environment = environments / environment_name(REQUIREMENTS.read_bytes(), sys.version_info[:2], os.uname().machine)
     expected = os.environ.pop(STARTED_IN, None)
     if Path(sys.prefix) == environment:
         return
@@ -54,6 +54,7 @@ def ensure_environment(root: bool) -> None:
             f"the installer's private environment {environment} doesn't start",
             f"remove it (rm -r {environment}), then run the installer again",
         )
+    _leave_no_bytecode(CHECKOUT)
     if not _usable(environment):
         try:
             _build_alone(environment, root)
@@ -65,13 +66,14 @@ def ensure_environment(root: bool) -> None:
     _start_in(environment)
 
 
-def environment_name(requirements: bytes, python_version: str, machine: str) -> str:
+def environment_name(requirements: bytes, python: "tuple[int, ...]", machine: str) -> str:
     """The name of a private environment: it changes with anything that calls for another one."""
-    return hashlib.sha256(b"\0".join([requirements, python_version.encode(), machine.encode()])).hexdigest()[:12]
+    parts = [requirements, ".".join(map(str, python)).encode(), machine.encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
 
 
-def second_start(environment: Path, arguments: "list[str]") -> "list[str]":
-    """The argument vector that runs this checkout's installer inside `environment`.
+def second_start(environment: Path, checkout: Path, arguments: "list[str]") -> "list[str]":
+    """The argument vector that runs a checkout's installer inside `environment`.
 
     Bytecode goes into the environment: the checkout may be a person's, who could not remove root's files from it.
     """
@@ -83,7 +85,7 @@ def second_start(environment: Path, arguments: "list[str]") -> "list[str]":
         prefix,
         "-c",
         _SECOND_START,
-        str(CHECKOUT),
+        str(checkout),
         *arguments,
     ]
 
@@ -96,8 +98,17 @@ def venv_package(python: Path, default: Path) -> str:
 def _environments(root: bool) -> Path:
     if root:
         return paths.INSTALLER_STATE / "env"
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "jupyterhub-installer" / "env"
+
+
+def _leave_no_bytecode(checkout: Path) -> None:
+    """Remove what this first start has cached: in a person's checkout, root's files would be in that person's way."""
+    if checkout.stat().st_uid == os.geteuid():
+        return
+    for cache in list((checkout / "installer").rglob("__pycache__")):
+        if cache.lstat().st_uid == os.geteuid():
+            shutil.rmtree(str(cache), ignore_errors=True)
 
 
 def _usable(environment: Path) -> bool:
@@ -105,7 +116,7 @@ def _usable(environment: Path) -> bool:
 
 
 def _build_alone(environment: Path, root: bool) -> None:
-    """Build it, unless another installer that we wait for has done so meanwhile; then remove those of older versions."""
+    """Build it, unless another installer that we wait for has done so; then remove those of other versions."""
     environment.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     environment.parent.chmod(0o700)
     with (environment.parent / ".lock").open("w") as lock:
@@ -127,13 +138,13 @@ def _build(environment: Path, root: bool) -> None:
     if environment.exists():
         shutil.rmtree(str(environment))
     environment.mkdir(mode=0o700)
-    home = {"HOME": os.path.expanduser("~"), "PYTHONDONTWRITEBYTECODE": "1"}
+    home = {"HOME": str(Path.home()), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         run([python, "-I", "-m", "venv", environment], env=home, timeout=180)
         run(
             [
-                environment / "bin" / "python", "-I", "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps",
-                "--only-binary", ":all:", "--no-compile", "--no-input", "--disable-pip-version-check",
+                environment / "bin" / "python", "-I", "-m", "pip", "install", "--quiet", "--require-hashes",
+                "--no-deps", "--only-binary", ":all:", "--no-compile", "--no-input", "--disable-pip-version-check",
                 "--no-warn-script-location", "--retries", "3", "--timeout", "30", "--requirement", REQUIREMENTS,
             ],
             env=home,
@@ -199,8 +210,8 @@ def _start_in(environment: Path) -> None:
     os.environ[STARTED_IN] = str(environment)
     sys.stdout.flush()
     sys.stderr.flush()
-    argv = second_start(environment, sys.argv[1:])
-    os.execve(argv[0], argv, os.environ)
+    argv = second_start(environment, CHECKOUT, sys.argv[1:])
+    os.execve(argv[0], argv, os.environ)  # noqa: S606 - the same command goes on there
 
 
 def _say(line: str) -> None:

@@ -9,7 +9,7 @@ from installer.host.errors import Problem
 
 
 def system_python() -> Path:
-    """The real interpreter under this process's environment, e.g. /usr/bin/python3.11; a Problem if others can't run it."""
+    """The real interpreter under this process's environment, as /usr/bin/python3.11. Raises Problem if private."""
     python = Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
     # Accounts without any right of their own will run it, through every directory above it.
     if not all(place.stat().st_mode & 0o001 for place in (python, *python.parents)):

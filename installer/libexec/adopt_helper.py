@@ -59,7 +59,9 @@ def scope_name(username: str, pid: int) -> str:
     return f"jupyter-{safe}-{pid}.scope"
 
 
-def start_transient_scope(scope: str, pid: int, users_slice: str, account: pwd.struct_passwd, extra: list[str]) -> list[str]:
+def start_transient_scope(
+    scope: str, pid: int, users_slice: str, account: pwd.struct_passwd, extra: list[str]
+) -> list[str]:
     """The call that asks systemd for the scope; `systemd-run --scope` can't: it only takes what it starts itself."""
     properties: list[tuple[str, str, str]] = [
         ("Description", "s", f"Jupyter server of {account.pw_name}"),

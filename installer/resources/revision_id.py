@@ -13,6 +13,9 @@ RECIPE = 1
 CHECKOUT = Path(__file__).resolve().parents[2]
 """Where this installer runs from; its locks and the hub's code are read there."""
 
+_PROGRAMS = {"sudospawner-singleuser": "sudospawner_singleuser.py"}
+"""Our programs in the environment's own bin (sudospawner looks for this one beside itself), and their sources."""
+
 
 @dataclass(frozen=True)
 class Ingredients:
@@ -20,7 +23,8 @@ class Ingredients:
 
     requirements: the locked list of Python packages.
     proxy_package, proxy_lock: npm's package.json and package-lock.json of the proxy.
-    hub_code: our own code for the hub, by path below installer/hub.
+    modules: our own code for the hub, by path below installer/hub.
+    programs: what stands in its bin beside the packages' own programs, by name.
     python: version of the Python it is built for, with all three numbers.
     machine: processor, as `uname -m` says it.
     """
@@ -28,7 +32,8 @@ class Ingredients:
     requirements: bytes
     proxy_package: bytes
     proxy_lock: bytes
-    hub_code: Mapping[str, bytes]
+    modules: Mapping[str, bytes]
+    programs: Mapping[str, bytes]
     python: str
     machine: str
 
@@ -41,10 +46,9 @@ def read_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> In
         requirements=(locks / "server.txt").read_bytes(),
         proxy_package=(locks / "proxy" / "package.json").read_bytes(),
         proxy_lock=(locks / "proxy" / "package-lock.json").read_bytes(),
-        hub_code={
-            str(file.relative_to(hub)): file.read_bytes()
-            for file in sorted(hub.rglob("*"))
-            if file.is_file() and "__pycache__" not in file.parts
+        modules={str(file.relative_to(hub)): file.read_bytes() for file in hub.rglob("*.py")},
+        programs={
+            name: (checkout / "installer" / "libexec" / source).read_bytes() for name, source in _PROGRAMS.items()
         },
         python=python,
         machine=machine,
@@ -62,8 +66,10 @@ def revision_id(ingredients: Ingredients) -> str:
         ingredients.proxy_package,
         ingredients.proxy_lock,
     ]
-    for name, content in sorted(ingredients.hub_code.items()):
-        parts += [name.encode(), content]
+    for files in (ingredients.modules, ingredients.programs):
+        parts.append(str(len(files)).encode())
+        for name, content in sorted(files.items()):
+            parts += [name.encode(), content]
     for part in parts:
         # The length first: moving a byte from one part to the next must not give the same name.
         digest.update(f"{len(part)}:".encode() + part)

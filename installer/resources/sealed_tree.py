@@ -1,4 +1,4 @@
-"""Taking over a tree that an unprivileged account has built: afterwards root alone can change it and anybody can read it."""
+"""Taking over a tree that an unprivileged account has built: then root alone can change it, and anybody read it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from pathlib import Path
 from installer.host.errors import Problem
 
 
-def seal(tree: Path, owner: int = 0, group: int = 0) -> None:
-    """Give everything in `tree` to root, writable by nobody else, readable by all, without setuid.
+def seal(tree: Path) -> None:
+    """Give everything in `tree` to this process's account (root), writable by nobody else, readable by all, no setuid.
 
-    The account that built it is not trusted: links are never followed, each directory is taken over before it is listed
-    (nothing can be slipped in afterwards), and a file with a second name outside is refused, as it would change owner too.
+    The account that built it is not trusted: links are never followed, each directory is taken over before it is
+    listed (nothing can be slipped in later), and a file with a second name elsewhere, which would change too, refused.
     """
     handle = os.open(tree, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        _seal_directory(handle, tree, owner, group)
+        _seal_directory(handle, tree)
     finally:
         os.close(handle)
 
 
-def _seal_directory(handle: int, path: Path, owner: int, group: int) -> None:
+def _seal_directory(handle: int, path: Path) -> None:
+    owner, group = os.geteuid(), os.getegid()
     os.fchown(handle, owner, group)
     os.fchmod(handle, 0o755)
     with os.scandir(handle) as listing:
@@ -32,7 +33,7 @@ def _seal_directory(handle: int, path: Path, owner: int, group: int) -> None:
         if stat.S_ISDIR(found.st_mode):
             below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
             try:
-                _seal_directory(below, path / name, owner, group)
+                _seal_directory(below, path / name)
             finally:
                 os.close(below)
         elif stat.S_ISLNK(found.st_mode):

