@@ -18,5 +18,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--reuse-applied",
         action="store_true",
-        help="boot the applied machines from the last apply of the same code, where there is one: for a quick second look",
+        help="boot the applied machines from an earlier apply of the same code, if there was one",
     )

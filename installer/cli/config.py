@@ -9,7 +9,7 @@ from pathlib import Path
 from installer.cli import output
 from installer.cli.arguments import Commands
 from installer.config.load import load
-from installer.config.schema import json_schema
+from installer.config.schema import schema
 from installer.config.show import show
 from installer.host import paths
 from installer.host.errors import ExitCode
@@ -45,5 +45,5 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 def run_schema(_: argparse.Namespace) -> int:
     """Print the schema."""
-    print(json.dumps(json_schema(), indent=2))  # noqa: T201 - JSON, untouched by rich
+    print(json.dumps(schema(), indent=2))  # noqa: T201 - JSON, untouched by rich
     return ExitCode.DONE

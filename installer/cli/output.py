@@ -28,7 +28,7 @@ def complain(problem: Problem) -> None:
 
 
 class Progress:
-    """Reports a run line by line, with the seconds that anything slow took; to standard error, which isn't for programs."""
+    """Reports a run line by line, with the seconds of what was slow; to standard error, which isn't for programs."""
 
     def __init__(self) -> None:
         self._begun: Mapping[str, float] = {}

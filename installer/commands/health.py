@@ -11,7 +11,15 @@ from installer.features.site import Site
 from installer.host import paths, systemd
 from installer.host.errors import Problem
 
-UNITS = (paths.HUB_UNIT, paths.PROXY_UNIT, paths.CULLER_UNIT, paths.PAM_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT)
+UNITS = (
+    paths.HUB_UNIT,
+    paths.PROXY_UNIT,
+    paths.CULLER_UNIT,
+    paths.PAM_SOCKET_UNIT,
+    paths.SUDO_SOCKET_UNIT,
+    paths.ADOPT_SOCKET_UNIT,
+    "nginx.service",
+)
 WAIT = 60.0
 
 
@@ -58,5 +66,5 @@ def wait_until_healthy(site: Site, seconds: float = WAIT) -> None:
 
 def _culprit() -> str:
     """The unit to look at: the first that isn't up, else the hub."""
-    down = [state.name for state in systemd.states(("nginx.service", *UNITS)) if state.active != "active"]
+    down = [state.name for state in systemd.states(UNITS) if state.active != "active"]
     return down[0] if down else paths.HUB_UNIT

@@ -30,7 +30,7 @@ class Situation:
 
     def plan(self) -> Plan:
         """What would change now. Raises Conflict."""
-        return make_plan(self.desired, self.store.managed())
+        return make_plan(self.desired, self.store.managed(), self.store.left())
 
 
 def look() -> Situation:

@@ -33,7 +33,7 @@ class Finding:
     def what(self, file: Path) -> str:
         """The line that says where and what."""
         where = dotted(self.at) or "top level"
-        return f"{file}:{self.line}: {where}: {self.wrong}: expected {self.expected}, found {self.found}"
+        return printable(f"{file}:{self.line}: {where}: {self.wrong}: expected {self.expected}, found {self.found}")
 
     @property
     def hint(self) -> str:
@@ -68,8 +68,13 @@ def nested(at: KeyPath, value: object) -> str:
     return inline(value, outermost=True)
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would act on instead of showing it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def in_words(value: object) -> str:
-    """Say what a value is, on one line and harmless to a terminal."""
+    """Say what a value is, on one line."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -78,5 +83,5 @@ def in_words(value: object) -> str:
         return f"the number {value}"
     if isinstance(value, str):
         cut = value if len(value) <= _LONGEST_QUOTE else value[:_LONGEST_QUOTE] + "…"
-        return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut) + '"'
+        return f'"{printable(cut)}"'
     return "a list" if isinstance(value, (list, tuple)) else "a section with keys of its own"

@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from installer.config.values import AccountNames, Duration, HostName, Unfit, UrlPath, duration_text
+from installer.config.values import AccountNames, Duration, Host, Unfit, UrlPath, duration_text
 
 _MINUTE = 60
+_SELDOMEST = 5 * _MINUTE
+"""How often the culler looks at least, unless it is told otherwise."""
 
 
 def _setting(default: object, description: str, *, example: object, unset: str | None = None) -> Any:  # noqa: ANN401
@@ -29,9 +31,9 @@ class Section(BaseModel):
 class Hub(Section):
     """The site and who looks after it."""
 
-    domain: HostName | None = _setting(
+    domain: Host | None = _setting(
         None,
-        "The name people type into the browser. The certificate is made out to it.",
+        "The name (or address) people type into the browser. The certificate is made out to it.",
         example="hub.example.org",
         unset="this host's name",
     )
@@ -90,7 +92,7 @@ class Culler(Section):
         """Seconds from one look to the next."""
         if self.every is not None:
             return self.every
-        return max(1, min(5 * _MINUTE, *(limit // 2 for limit in self.limits)))
+        return max(1, min([_SELDOMEST, *(limit // 2 for limit in self.limits)]))
 
     @model_validator(mode="after")
     def _looks_often_enough(self) -> Culler:
@@ -103,8 +105,12 @@ class Culler(Section):
         for name in ("timeout", "max_age"):
             limit = getattr(self, name)
             if self.every is not None and 0 < limit < self.every:
-                most = duration_text(limit)
-                raise Unfit(f"longer than culler.{name}", most, expected=f"at most {most}", below=("every",))
+                raise Unfit(
+                    f"longer than culler.{name}",
+                    duration_text(min(limit, _SELDOMEST)),
+                    expected=f"at most {duration_text(limit)}",
+                    below=("every",),
+                )
         return self
 
 

@@ -25,7 +25,6 @@ _WORDS_11: dict[str, bool | None] = {
 }
 _FLOAT_12 = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _FLOAT_11 = re.compile(r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+][0-9]+)?")
-_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9]{1,2}:.*)?")
 
@@ -87,8 +86,6 @@ def _word(value: bool | None) -> Reading:
 
 
 def _float(text: str, finite: re.Pattern[str]) -> Reading:
-    if _NOT_FINITE.fullmatch(text):
-        return "number", text.lower()
     if finite.fullmatch(text):
         return "number", float(text.replace("_", ""))
     return "text", text

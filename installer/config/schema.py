@@ -15,7 +15,7 @@ _DIALECT = "http://json-schema.org/draft-07/schema#"
 _NOT_FOR_EDITORS = ("title", "default", "unset")
 
 
-def json_schema() -> dict[str, Any]:
+def schema() -> dict[str, Any]:
     """Build the schema from the models."""
     return {"$schema": _DIALECT, "title": "JupyterHub installer", **_section(Config, ())}
 

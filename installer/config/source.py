@@ -26,17 +26,23 @@ def read(file: Path, *, writer: int | None) -> bytes | None:
             raise _unusable(file, "a link to nothing", f"ls -l {_quoted(file)}") from None
         return None
     except OSError as error:
-        raise _unusable(file, (error.strerror or str(error)).lower(), f"ls -ld {_quoted(file)}") from error
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _unusable(file, "a directory or a device", f"ls -ld {_quoted(file)}")
-        if writer is not None:
-            _refuse_other_writers(file, status, writer)
-        return _read_all(file, stream.read(LARGEST + 1))
+        raise _unreadable(file, error) from error
+    try:
+        return _read_checked(file, descriptor, writer)
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    finally:
+        os.close(descriptor)
 
 
-def _read_all(file: Path, data: bytes) -> bytes:
+def _read_checked(file: Path, descriptor: int, writer: int | None) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise _unusable(file, "a directory or a device", f"ls -ld {_quoted(file)}")
+    if writer is not None:
+        _refuse_other_writers(file, status, writer)
+    with os.fdopen(descriptor, "rb", closefd=False) as stream:
+        data = stream.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise _unusable(file, f"a file of more than {LARGEST >> 20} MiB", f"ls -l {_quoted(file)}")
     return data
@@ -56,6 +62,10 @@ def _refuse_other_writers(file: Path, status: os.stat_result, writer: int) -> No
         f"{file}:1: top level: others can change it: expected {expected}, found {found}",
         f"look through it, then run, for example: {command}",
     )
+
+
+def _unreadable(file: Path, error: OSError) -> ConfigProblem:
+    return _unusable(file, (error.strerror or str(error)).lower(), f"ls -ld {_quoted(file)}")
 
 
 def _unusable(file: Path, found: str, command: str) -> ConfigProblem:

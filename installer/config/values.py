@@ -126,33 +126,36 @@ Duration = Annotated[
 ]
 """Seconds, written with a unit in the file."""
 
-# --- host names ----------------------------------------------------------------------------------
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# --- host names and addresses --------------------------------------------------------------------
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LONGEST_HOST_NAME = 253
 
 
-def host_name(value: object) -> str:
-    """Read a host name (RFC 1123), lower-cased."""
+def host(value: object) -> str:
+    """Read a host name (RFC 1123), lower-cased, or an IP address in its usual form."""
     text = _text(value)
-    name = text.lower()
-    wrong = _wrong_with_host_name(name)
+    wrong = _wrong_with_host(text)
     if wrong is not None:
-        raise Unfit(wrong, _host_name_meant(text))
-    return name
+        raise Unfit(wrong, _host_meant(text))
+    address = _address(text)
+    return str(address) if address else text.lower()
 
 
-def _wrong_with_host_name(name: str) -> str | None:
-    labels = name.split(".")
+def _wrong_with_host(text: str) -> str | None:
+    address = _address(text)
+    if address is not None:
+        return "an address that no host has" if address.is_unspecified or address.is_multicast else None
+    labels = text.split(".")
     for found, wrong in (
-        ("://" in name, "a whole URL"),
-        ("/" in name, "has a path"),
-        ("*" in name, "a wildcard"),
-        (_is_address(name), "an IP address"),
-        (re.search(r":[0-9]*$", name), "has a port"),
-        (not name.isascii(), "not ASCII (such a name is given in its punycode form)"),
-        (len(name) > _LONGEST_HOST_NAME, f"longer than {_LONGEST_HOST_NAME} characters"),
-        (name.endswith("."), "ends with a dot"),
-        (not all(_LABEL.fullmatch(label) for label in labels), "not a host name"),
+        ("://" in text, "a whole URL"),
+        ("/" in text, "has a path"),
+        ("*" in text, "a wildcard"),
+        (text.startswith("["), "has brackets"),
+        (re.search(r":[0-9]*$", text), "has a port"),
+        (not text.isascii(), "not ASCII (such a name is given in its punycode form)"),
+        (len(text) > _LONGEST_HOST_NAME, f"longer than {_LONGEST_HOST_NAME} characters"),
+        (text.endswith("."), "ends with a dot"),
+        (not all(re.fullmatch(_LABEL, label) for label in labels), "not a host name"),
         (labels[-1].isdecimal(), "its last part is a number"),
     ):
         if found:
@@ -160,19 +163,21 @@ def _wrong_with_host_name(name: str) -> str | None:
     return None
 
 
-def _is_address(name: str) -> bool:
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.ip_address(name.strip("[]"))
+        return None if "%" in text else ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
-def _host_name_meant(text: str) -> str | None:
-    bare = re.sub(r"^[a-z]+://", "", text.strip().lower())
-    bare = re.sub(r":[0-9]*$", "", bare.split("/")[0]).removeprefix("*.").rstrip(".").replace("_", "-")
-    bare = ".".join(map(_punycode, bare.split(".")))
-    return bare if bare and _wrong_with_host_name(bare) is None else None
+def _host_meant(text: str) -> str | None:
+    bare = re.sub(r"^[a-z]+://", "", text.strip().lower()).split("/")[0]
+    if bare.startswith("["):
+        bare = bare[1:].split("]")[0]
+    else:
+        bare = re.sub(r":[0-9]*$", "", bare).removeprefix("*.").rstrip(".").replace("_", "-")
+        bare = ".".join(map(_punycode, bare.split(".")))
+    return bare if bare and _wrong_with_host(bare) is None else None
 
 
 def _punycode(label: str) -> str:
@@ -181,23 +186,28 @@ def _punycode(label: str) -> str:
     return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode()
 
 
-HostName = Annotated[
+Host = Annotated[
     str,
     Kind(
-        "a host name such as hub.example.org",
-        "Parts of letters, digits and inner hyphens, joined by dots (RFC 1123), at most 253 characters; taken in "
-        "lower case. No scheme, port, path, wildcard, trailing dot or IP address; international names in punycode.",
+        "a host name or IP address such as hub.example.org",
+        "A name of letters, digits and inner hyphens, in parts joined by dots (RFC 1123), at most 253 characters, "
+        "taken in lower case; international names in punycode. Or an IPv4 or IPv6 address, without brackets. "
+        "No scheme, port, path, wildcard or trailing dot.",
     ),
-    BeforeValidator(host_name),
+    BeforeValidator(host),
     WithJsonSchema(
         {
             "type": "string",
             "maxLength": _LONGEST_HOST_NAME,
-            "pattern": r"^(?!(.*\.)?[0-9]+$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.(?!$)|$))+$",
+            "anyOf": [
+                {"pattern": rf"^(?!(.*\.)?[0-9]+$){_LABEL}(\.{_LABEL})*$"},
+                {"pattern": r"^([0-9]{1,3}\.){3}[0-9]{1,3}$"},
+                {"pattern": "^[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*$"},
+            ],
         }
     ),
 ]
-"""The name a site answers to."""
+"""What people type into the browser to reach the site."""
 
 # --- paths in URLs -------------------------------------------------------------------------------
 _SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
@@ -272,7 +282,7 @@ def account_name(value: object) -> str:
     if not re.fullmatch(_ACCOUNT, name):
         meant = name.strip().lower()
         usable = re.fullmatch(_ACCOUNT, meant) and meant not in _NOT_FOR_PEOPLE and not meant.isdecimal()
-        wrong = "not in lower case" if name != name.lower() else "not an account name"
+        wrong = "not in lower case" if usable and name != name.lower() else "not an account name"
         raise Unfit(wrong, meant if usable else None)
     return name
 

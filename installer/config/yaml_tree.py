@@ -101,6 +101,7 @@ def _not_yaml(text: str, line: int, said: str) -> NotReadable:
 
 
 def _at_line(text: str, line: int, wrong: str, expected: str, found: str) -> NotReadable:
+    line = min(line, text.rstrip().count("\n") + 1)  # what is missing at the end is missed on the last line
     return NotReadable(Finding(line, _key_near(text, line), wrong, expected, found, _EXAMPLE))
 
 

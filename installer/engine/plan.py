@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -67,10 +67,11 @@ def observe(resources: Sequence[Resource]) -> dict[str, Attributes | None]:
     return observed
 
 
-def make_plan(desired: Sequence[Resource], managed: Mapping[str, Resource]) -> Plan:
+def make_plan(desired: Sequence[Resource], managed: Mapping[str, Resource], left: Collection[str] = ()) -> Plan:
     """Compare the host with what is desired.
 
     managed: what earlier runs put there, by key; it tells our own from foreign things, and drift from a new wish.
+    left: keys of what earlier runs left on purpose; ours too, but nothing to be removed.
     Raises Conflict, naming everything foreign that stands in the way.
     """
     ordered = in_order(desired)
@@ -78,7 +79,9 @@ def make_plan(desired: Sequence[Resource], managed: Mapping[str, Resource]) -> P
     foreign = [
         reason
         for resource in ordered
-        if resource.key not in managed and (reason := resource.foreign(observed[resource.key]))
+        if resource.key not in managed
+        and resource.key not in left
+        and (reason := resource.foreign(observed[resource.key]))
     ]
     if foreign:
         raise Conflict(

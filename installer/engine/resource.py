@@ -29,7 +29,7 @@ class Resource(BaseModel, ABC):
 
     kind: ClassVar[str]
     kept: ClassVar[bool] = False
-    """True for what is inert and dear (packages, environments): it stays when undone, and when no longer asked for."""
+    """True for what is inert and dear (packages, environments, accounts): it stays when nobody asks for it any more."""
 
     feature: str
     needs: tuple[str, ...] = ()

@@ -48,6 +48,7 @@ def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, ve
         remembered=dict(request.remembered),
         resources=numbered(plan.wanted),
     )
+    store.note_left({resource.key for resource in plan.wanted})
     store.add(generation)
     store.journal.close()
     return generation
@@ -67,6 +68,7 @@ def _undo(store: Store, previous: Generation | None, reporter: Reporter, failure
     former = [resource.as_before(texts.get(key)) for key, resource in store.resources_of(previous).items()]
     try:
         execute(make_plan(former, store.managed()), store.journal, reporter)
+        store.note_left({resource.key for resource in former})
     except Exception as second:
         raise Problem(
             f"{str(failure) or 'interrupted'}; and going back failed too: {second}",

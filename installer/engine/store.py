@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from installer.engine.plan import Action, Change
+from installer.engine.plan import Action, Change, observe
 from installer.engine.resource import Resource
 from installer.host import files
 from installer.host.errors import Problem
@@ -185,6 +185,26 @@ class Store:
                 if record["action"] != Action.REMOVE.value:
                     managed[resource.key] = resource
         return managed
+
+    def left(self) -> dict[str, Resource]:
+        """What earlier runs left on the host though nobody asks for it: packages, environments, directories in use."""
+        try:
+            entries = json.loads(self._left.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return {resource.key: resource for resource in map(self.restored, entries)}
+
+    def note_left(self, wanted: Collection[str]) -> None:
+        """Write down which of our things are there still, other than the wanted ones; before the journal is closed."""
+        ours = {**self.left(), **self.managed()}
+        others = [resource for key, resource in ours.items() if key not in wanted]
+        seen = observe(others)
+        left = [stored(resource) for resource in others if seen[resource.key] is not None]
+        files.write(self._left, json.dumps(left, indent=1).encode(), mode=0o600)
+
+    @property
+    def _left(self) -> Path:
+        return self._directory / "left.json"
 
     def remembered(self) -> dict[str, str]:
         """Choices of the first apply, from the newest generation or from the interrupted run."""

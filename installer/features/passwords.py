@@ -16,9 +16,9 @@ FEATURE = "passwords"
 def resources(site: Site) -> tuple[Resource, ...]:
     """The PAM service, the helper, and its socket, which the hub alone may connect to."""
     rules = (CHECKOUT / "units" / "jupyterhub.pam").read_text(encoding="utf-8")
-    socket = unit_file(FEATURE, paths.PAM_SOCKET_UNIT, site)
-    service = unit_file(FEATURE, paths.PAM_SOCKET_UNIT.replace(".socket", "@.service"), site)
     program = helper(FEATURE, "jupyterhub-pam", "pam_helper.py")
+    service = unit_file(FEATURE, paths.PAM_SOCKET_UNIT.replace(".socket", "@.service"), site, (program,))
+    socket = unit_file(FEATURE, paths.PAM_SOCKET_UNIT, site, (service,))
     return (
         File(feature=FEATURE, path=paths.PAM_SERVICE, text=rules),
         program,
@@ -28,6 +28,6 @@ def resources(site: Site) -> tuple[Resource, ...]:
             feature=FEATURE,
             unit=paths.PAM_SOCKET_UNIT,
             files=(socket.path,),
-            needs=(service.key, program.key, f"account:{paths.HUB_USER}", f"environment:{site.revision_path}"),
+            needs=(f"account:{paths.HUB_USER}",),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from installer.engine.resource import Resource
 from installer.features.site import Site
 from installer.features.templates import CHECKOUT, render
 from installer.host import paths
@@ -12,10 +13,11 @@ _KNOWS_RECURSIVE_ERRORS = 250
 """The first systemd with that option (NEWS of 250)."""
 
 
-def unit_file(feature: str, name: str, site: Site, **variables: object) -> UnitFile:
+def unit_file(feature: str, name: str, site: Site, behind: tuple[Resource, ...] = (), **variables: object) -> UnitFile:
     """A unit from its template in units/, looked at by systemd before it is in place.
 
-    name: as systemd knows it. variables: what its template uses beyond paths, revision, base_url and systemd.
+    name: as systemd knows it. behind: what it names of ours, and so comes first.
+    variables: what its template uses beyond paths, revision, base_url and systemd.
     """
     text = render(
         f"units/{name}.j2",
@@ -30,6 +32,8 @@ def unit_file(feature: str, name: str, site: Site, **variables: object) -> UnitF
         feature=feature,
         path=paths.UNITS / name,
         text=text,
+        # systemd refuses a unit whose program, or a socket whose service, is not there.
+        needs=(f"environment:{site.revision_path}", *(resource.key for resource in behind)),
         check=("systemd-analyze", "verify", "--man=no", *alone, "{}"),
     )
 

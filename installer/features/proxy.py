@@ -23,7 +23,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
     """Account, tokens, socket directories (now, and by tmpfiles at each boot), and the unit."""
     program = helper(FEATURE, "jupyterhub-proxy", "proxy_with_token.sh")
     node = node_binary(site.revision_path, site.facts.python)
-    unit = unit_file(FEATURE, paths.PROXY_UNIT, site, node=node)
+    unit = unit_file(FEATURE, paths.PROXY_UNIT, site, (program,), node=node)
     return (
         Account(feature=FEATURE, account=paths.PROXY_USER, home=paths.PROXY_RUN, comment="Proxy of JupyterHub"),
         Secret(feature=FEATURE, path=paths.PROXY_AUTH_TOKEN),

@@ -33,12 +33,12 @@ def resources(site: Site) -> tuple[Resource, ...]:
 
 def _behind_socket(name: str, source: str, unit: str, site: Site, *needs: str) -> tuple[Resource, ...]:
     program = helper(FEATURE, name, source)
-    socket = unit_file(FEATURE, unit, site)
-    service = unit_file(FEATURE, unit.replace(".socket", "@.service"), site)
+    service = unit_file(FEATURE, unit.replace(".socket", "@.service"), site, (program,))
+    socket = unit_file(FEATURE, unit, site, (service,))
     running = Service(
         feature=FEATURE,
         unit=unit,
         files=(socket.path,),
-        needs=(program.key, service.key, f"group:{paths.MEMBERS_GROUP}", *needs),
+        needs=(f"group:{paths.MEMBERS_GROUP}", *needs),
     )
     return program, service, socket, running

@@ -9,8 +9,7 @@ from installer.host import paths
 from installer.host.errors import Conflict
 from installer.host.nginx import Sites
 from installer.resources.apt import AptPackage
-from installer.resources.link import DisabledLink
-from installer.resources.nginx_site import NginxSite
+from installer.resources.nginx_site import DisabledSite, NginxSite
 from installer.resources.unit import Service
 
 FEATURE = "web"
@@ -29,6 +28,11 @@ def resources(site: Site) -> tuple[Resource, ...]:
     sites = site.facts.sites
     _refuse_same_name(site, sites)
     alone = not sites.foreign
+    stock: tuple[DisabledSite, ...] = ()
+    if alone and sites.stock_default:
+        # A machine that serves nothing else: without the distribution's placeholder, its bare address leads to the hub.
+        link, target = paths.NGINX_DEFAULT_SITE, "/etc/nginx/sites-available/default"
+        stock = (DisabledSite(feature=FEATURE, path=link, target=target),)
     nginx_site = NginxSite(
         feature=FEATURE,
         path=paths.NGINX_SITE,
@@ -36,32 +40,27 @@ def resources(site: Site) -> tuple[Resource, ...]:
             "nginx/jupyterhub.conf.j2",
             base_url=site.config.hub.base_url,
             server_names=(*site.names, *site.addresses),
-            default_server_80=(alone and sites.stock_default) or _free(sites, 80),
+            default_server_80=bool(stock) or (_free(sites, 80) and not sites.stock_enabled),
             default_server_443=_free(sites, 443),
             nginx=_nginx_version(site),
         ),
-        needs=("package:nginx",),
+        needs=("package:nginx", f"certificate:{paths.SITE_CERTIFICATE}", *(placeholder.key for placeholder in stock)),
     )
-    stock: tuple[DisabledLink, ...] = ()
-    if alone and sites.stock_default:
-        # A machine that serves nothing else: without the distribution's placeholder, its bare address leads to the hub.
-        stock = (
-            DisabledLink(
-                feature=FEATURE,
-                path=paths.NGINX_DEFAULT_SITE,
-                target="/etc/nginx/sites-available/default",
-                needs=("package:nginx",),
-            ),
-        )
     return (
-        AptPackage(feature=FEATURE, package="nginx"),
+        AptPackage(feature=FEATURE, package="nginx", brings=(str(paths.NGINX_DEFAULT_SITE.parent),)),
         *stock,
         nginx_site,
         Service(
             feature=FEATURE,
             unit="nginx.service",
             refresh="reload",
-            files=(paths.NGINX_SITE, paths.SITE_CERTIFICATE, paths.SITE_KEY, *(link.path for link in stock)),
+            shared=True,
+            files=(
+                paths.NGINX_SITE,
+                paths.SITE_CERTIFICATE,
+                paths.SITE_KEY,
+                *(placeholder.path for placeholder in stock),
+            ),
             check=("nginx", "-t", "-q"),
             needs=("package:nginx",),
         ),

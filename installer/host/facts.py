@@ -81,5 +81,6 @@ def _addresses() -> tuple[str, ...]:
         str(info["local"])
         for interface in own
         for info in interface.get("addr_info", ())
-        if not info.get("temporary") and not info.get("deprecated")
+        # iproute2 leaves an empty entry for each address that the scope filters out.
+        if "local" in info and not info.get("temporary") and not info.get("deprecated")
     )

@@ -33,13 +33,15 @@ class Sites(BaseModel):
     """What nginx serves besides us.
 
     foreign: server blocks of others, the distribution's own default site left out.
-    stock_default: whether the distribution's default site is there, unchanged (enabled or taken out by us).
+    stock_default: whether the distribution's default site is unchanged (enabled, or taken out by us or an admin).
+    stock_enabled: whether it is enabled.
     """
 
     model_config = ConfigDict(frozen=True)
 
     foreign: tuple[ForeignSite, ...] = ()
     stock_default: bool = True
+    stock_enabled: bool = False
 
 
 def version() -> tuple[int, ...] | None:
@@ -62,7 +64,7 @@ def sites() -> Sites:
         if file == str(paths.NGINX_SITE) or (stock and file == str(paths.NGINX_DEFAULT_SITE)):
             continue
         foreign += [_site(file, block["block"]) for block in _servers(part["parsed"])]
-    return Sites(foreign=tuple(foreign), stock_default=stock)
+    return Sites(foreign=tuple(foreign), stock_default=stock, stock_enabled=stock and paths.NGINX_DEFAULT_SITE.exists())
 
 
 def _default_site_is_stock() -> bool:

@@ -8,6 +8,7 @@ usage: python -I -m installer.hub.check_config FILE
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import sys
@@ -37,9 +38,10 @@ def stand_in() -> Iterator[None]:
 
 async def load(file: Path) -> None:
     """Everything JupyterHub does before it listens, on a database in memory."""
+    logging.disable(logging.CRITICAL)
     hub = Hub()
     try:
-        await hub.initialize(["--config", str(file), "--log-level=CRITICAL", "--JupyterHub.db_url=sqlite:///:memory:"])
+        await hub.initialize(["--config", str(file), "--JupyterHub.db_url=sqlite:///:memory:"])
     except BadConfig:
         raise
     except SystemExit as end:

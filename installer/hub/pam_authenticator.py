@@ -41,7 +41,9 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
                 reply = await ask(self.socket_path, question, seconds=SECONDS)
         except HelperUnreachable as error:
             self.log.error("Passwords can't be checked: %s. See: systemctl status jupyterhub-pam.socket", error)
-            raise web.HTTPError(503, "Passwords can't be checked at the moment. Please tell the administrator.") from None
+            raise web.HTTPError(
+                503, "Passwords can't be checked at the moment. Please tell the administrator."
+            ) from None
         if reply.get("ok") and reply.get("name") == name:
             return name
         self.log.warning("Login of %.64r refused: %s", name, reply.get("reason"))

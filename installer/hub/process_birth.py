@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def birth(pid: int) -> str | None:
-    """When the process began (boot and clock tick), the same as long as it lives; None if there is none or it has ended."""
+def birth(pid: int) -> int | None:
+    """The clock tick since boot at which the process began; None if there is none, or it has ended.
+
+    After a reboot the same id with the same tick is possible, and too unlikely to ask for more than that.
+    """
     try:
         # The second field is the program's name in brackets and may hold anything, blanks and brackets too.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -15,4 +18,4 @@ def birth(pid: int) -> str | None:
     state, ticks = fields[0], fields[19]
     if state in "ZX":
         return None
-    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{ticks}"
+    return int(ticks)

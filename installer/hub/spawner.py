@@ -32,7 +32,7 @@ class MemberSpawner(SudoSpawner):  # type: ignore[misc]
 
     socket_path = Unicode("/run/jupyterhub-sudo.sock", help="Socket of the helper that runs sudo.").tag(config=True)
 
-    born: str | None = None
+    born: int | None = None
     """Birth of the process `pid` (see process_birth)."""
 
     async def do(self, action: str, **kwargs: Any) -> dict[str, Any]:
@@ -41,7 +41,9 @@ class MemberSpawner(SudoSpawner):  # type: ignore[misc]
         try:
             reply = await ask(self.socket_path, question, seconds=HELPER_SECONDS)
         except HelperUnreachable as error:
-            self.log.error("No server can be started or stopped: %s. See: systemctl status jupyterhub-sudo.socket", error)
+            self.log.error(
+                "No server can be started or stopped: %s. See: systemctl status jupyterhub-sudo.socket", error
+            )
             raise NotStarted("Servers can't be started at the moment. Please tell the administrator.") from None
         if not reply.get("ok"):
             self.log.error("%s for %s failed: %s. See: journalctl -t jupyter-%s -u 'jupyterhub-sudo@*'",
@@ -71,7 +73,8 @@ class MemberSpawner(SudoSpawner):  # type: ignore[misc]
     async def _signal(self, sig: int) -> bool:
         """Whether the process was there; sig 0 only looks."""
         # An id that went to another process (after a reboot, say) is not ours to wait for, nor to kill.
-        if self.born is None or birth(self.pid) != self.born:
+        now = birth(self.pid)
+        if now is None or (self.born is not None and now != self.born):
             return False
         return True if sig == 0 else bool(await super()._signal(sig))
 

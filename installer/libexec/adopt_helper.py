@@ -59,7 +59,9 @@ def scope_name(username: str, pid: int) -> str:
     return f"jupyter-{safe}-{pid}.scope"
 
 
-def start_transient_scope(scope: str, pid: int, users_slice: str, account: pwd.struct_passwd, extra: list[str]) -> list[str]:
+def start_transient_scope(
+    scope: str, pid: int, users_slice: str, account: pwd.struct_passwd, extra: list[str]
+) -> list[str]:
     """The call that asks systemd for the scope; `systemd-run --scope` can't: it only takes what it starts itself."""
     properties: list[tuple[str, str, str]] = [
         ("Description", "s", f"Jupyter server of {account.pw_name}"),
@@ -91,7 +93,7 @@ def adopt(connection: socket.socket, group: str, users_slice: str, extra: list[s
             raise Refused("the process that asked is gone")
         scope = scope_name(account.pw_name, pid)
         command = start_transient_scope(scope, pid, users_slice, account, extra)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode:
             raise Refused(f"systemd did not start {scope}: {done.stderr.strip()}")
         deadline = time.monotonic() + SECONDS

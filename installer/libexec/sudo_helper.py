@@ -52,7 +52,7 @@ def run_mediator(sudospawner: str, user: str, request: dict[str, object]) -> dic
     """sudospawner's answer; its own complaints, and sudo's, go to this unit's journal."""
     command = ["/usr/bin/sudo", "-n", "-H", "-u", user, "--", sudospawner, "--logging=WARNING"]
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             command, input=json.dumps(request), stdout=subprocess.PIPE, text=True, timeout=MEDIATOR_SECONDS, check=False
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -60,7 +60,9 @@ def run_mediator(sudospawner: str, user: str, request: dict[str, object]) -> dic
     try:
         answer = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
     except ValueError:
-        raise Failed(f"sudo did not let the hub start a server as {user}: is {user} a member of the users' group?") from None
+        raise Failed(
+            f"sudo did not let the hub start a server as {user}: is {user} a member of the users' group?"
+        ) from None
     return dict(answer)
 
 

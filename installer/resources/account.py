@@ -19,6 +19,7 @@ class Group(Resource):
     """A system group."""
 
     kind: ClassVar[str] = "group"
+    kept: ClassVar[bool] = True
 
     group: str
 
@@ -53,6 +54,8 @@ class Account(Resource):
     """A system account that a service runs as: locked, no shell, a group of its own name."""
 
     kind: ClassVar[str] = "account"
+    # Made anew, it might get another uid, and what it owns would be somebody else's.
+    kept: ClassVar[bool] = True
 
     account: str
     home: Path

@@ -15,17 +15,26 @@ _OPTIONS = ("-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3", "-qq")
 
 
 class AptPackage(Resource):
-    """An installed package; kept when we go, unless it was us who installed it and everything is purged."""
+    """An installed package.
+
+    brings: directories that come with it, filled, where other resources look.
+    """
 
     kind: ClassVar[str] = "package"
     kept: ClassVar[bool] = True
 
     package: str
+    brings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The package's name."""
         return self.package
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """What it brings."""
+        return self.brings
 
     def wanted(self) -> Attributes:
         """That it is installed."""

@@ -38,7 +38,8 @@ class Directory(Resource):
     @property
     def implied_needs(self) -> tuple[str, ...]:
         """Its owner and group."""
-        return f"account:{self.owner}", f"group:{self.group}"
+        # A system account brings a group of its own name.
+        return f"account:{self.owner}", f"group:{self.group}", f"account:{self.group}"
 
     def wanted(self) -> Attributes:
         """Mode, owner and group."""

@@ -48,7 +48,8 @@ class File(Resource):
     @property
     def implied_needs(self) -> tuple[str, ...]:
         """Its owner and group, and the account that checks it."""
-        return f"account:{self.owner}", f"group:{self.group}", f"account:{self.check_as}"
+        # A system account brings a group of its own name.
+        return f"account:{self.owner}", f"group:{self.group}", f"account:{self.group}", f"account:{self.check_as}"
 
     def wanted(self) -> Attributes:
         """Content by its hash, mode, owner and group."""

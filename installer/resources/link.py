@@ -1,4 +1,4 @@
-"""Symbolic links: one of ours, and one of the distribution's that must not be there."""
+"""A symbolic link of ours."""
 
 from __future__ import annotations
 
@@ -56,39 +56,3 @@ class Link(Resource):
         """Remove the link, not what it points at."""
         if self.path.is_symlink():
             files.remove(self.path)
-
-
-class DisabledLink(Resource):
-    """A link of the distribution's that is taken away while we are here, and put back when we go."""
-
-    kind: ClassVar[str] = "disabled-link"
-
-    path: Path
-    target: str
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return str(self.path)
-
-    @property
-    def provides(self) -> tuple[str, ...]:
-        """Its path."""
-        return (str(self.path),)
-
-    def wanted(self) -> Attributes:
-        """Absent."""
-        return {"link": "absent"}
-
-    def probe(self) -> Attributes | None:
-        """Whether it is there."""
-        return {"link": "present" if self.path.is_symlink() else "absent"}
-
-    def realize(self, before: Attributes | None) -> None:
-        """Take the link away."""
-        files.remove(self.path)
-
-    def remove(self) -> None:
-        """Put it back, if what it pointed at is still there."""
-        if not self.path.exists() and not self.path.is_symlink() and (self.path.parent / self.target).exists():
-            files.link(self.path, self.target)

@@ -1,4 +1,4 @@
-"""Our one file in nginx's configuration, tried together with everybody else's before it is in place."""
+"""nginx's configuration: our one file in it, and the distribution's placeholder, which makes room."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
+from installer.engine.resource import Attributes, Resource
 from installer.host import files, paths
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
@@ -22,6 +23,11 @@ class NginxSite(File):
     def checked(self) -> bool:
         """Always: a site of ours must not stop everybody else's."""
         return True
+
+    def remove(self) -> None:
+        """Remove the file, and have a running nginx forget it."""
+        super().remove()
+        _reload()
 
     def try_out(self, copy: Path) -> None:
         """Run `nginx -t` where the directory is seen as it will be, in a mount namespace of that one process.
@@ -52,3 +58,53 @@ class NginxSite(File):
                 "see what nginx names above; another site may claim the same name or port",
                 failed.detail,
             ) from failed
+
+
+class DisabledSite(Resource):
+    """A link in sites-enabled/ that is taken away while we are here, and put back when we go."""
+
+    kind: ClassVar[str] = "disabled-site"
+
+    path: Path
+    target: str
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Its path."""
+        return (str(self.path),)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The directory it lies in: with nginx's package, it comes."""
+        return (str(self.path.parent),)
+
+    def refreshed(self, observed: Attributes | None) -> Attributes | None:
+        """There, once nginx has just been installed."""
+        return {"link": "present"}
+
+    def wanted(self) -> Attributes:
+        """Absent."""
+        return {"link": "absent"}
+
+    def probe(self) -> Attributes | None:
+        """Whether it is there."""
+        return {"link": "present" if self.path.is_symlink() else "absent"}
+
+    def realize(self, before: Attributes | None) -> None:
+        """Take the link away."""
+        files.remove(self.path)
+
+    def remove(self) -> None:
+        """Put it back, if what it pointed at is still there."""
+        if not self.path.exists() and not self.path.is_symlink() and (self.path.parent / self.target).exists():
+            files.link(self.path, self.target)
+            _reload()
+
+
+def _reload() -> None:
+    run(["systemctl", "try-reload-or-restart", "nginx.service"], check=False)

@@ -36,6 +36,7 @@ class Service(Resource):
 
     files: paths it reads when it starts; it is refreshed when one of them is newer than its start.
     refresh: how a running one takes up changes.
+    shared: it isn't ours alone, and goes on when we go.
     check: argument vector that must exit with 0 before it is started or refreshed, so that a running one isn't lost
         to a broken configuration; run as `check_as`.
     """
@@ -45,6 +46,7 @@ class Service(Resource):
     unit: str
     files: tuple[Path, ...] = ()
     refresh: Literal["restart", "reload"] = "restart"
+    shared: bool = False
     check: tuple[str, ...] = ()
     check_as: str | None = None
 
@@ -111,8 +113,8 @@ class Service(Resource):
             self._stamp()
 
     def remove(self) -> None:
-        """Stop and disable it."""
-        if self.probe() is not None:
+        """Stop and disable it, if it is ours alone."""
+        if not self.shared and self.probe() is not None:
             run(["systemctl", "disable", "--now", "--quiet", self.unit], timeout=180)
 
     # A reload leaves no trace in systemd, so the time of ours is kept beside it, until the next boot.

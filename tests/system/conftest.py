@@ -15,10 +15,10 @@ import json
 import re
 import signal
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import pytest
 
@@ -39,12 +39,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("suite", suites, scope="session")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def is_wanted(item: pytest.Item) -> bool:
+        marker = item.get_closest_marker("only_on")
+        return marker is None or cast(pytest.Function, item).callspec.params["suite"] in marker.args
+
+    unwanted = [item for item in items if not is_wanted(item)]
+    config.hook.pytest_deselected(items=unwanted)
+    items[:] = [item for item in items if item not in unwanted]
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep the logs of every machine that is up when a test fails."""
     report = yield
     if report.failed:
-        directory = REPOSITORY / "artefacts" / re.sub(r"[^\w.-]+", "-", item.nodeid.removeprefix("tests/"))
+        directory = REPOSITORY / "artefacts" / re.sub(r"[^\w.-]+", "-", item.nodeid.removeprefix("tests/")).strip("-")
         for each in machine.running:
             each.collect_logs(directory)
     return report

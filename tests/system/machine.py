@@ -105,8 +105,8 @@ class Machine:
         self._leader = self._until("process 1 to appear", self._find_leader)
         state = self._until("units to start", self._settled_state)
         if state != "running" and not degraded:
-            failed = self.run("systemctl --failed --no-legend; journalctl --boot --priority=warning --no-pager | tail -50")
-            self._fail(f"booted, but is {state}:\n{failed.stdout}")
+            failed = self.run(["systemctl", "list-units", "--failed", "--no-legend", "--plain"]).stdout
+            self._fail(f"booted, but is {state}:\n{failed}\n{self.journal('--priority=warning', '--lines=50')}")
 
     def stop(self) -> None:
         """Shut down in good order."""
@@ -178,8 +178,9 @@ class Machine:
             "TERM": "dumb", **host.guest_environment(), **(env or {}),
         }  # fmt: skip
         # nsenter joins the namespaces but not the cgroup: there logind and the like would not know the process.
-        join = ["/bin/sh", "-ec", 'echo $$ > "$1"; shift; exec "$@"', "sh", str(cgroup_of(self._leader) / "cgroup.procs")]
-        enter = ["nsenter", f"--target={self._leader}", *["--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup"]]
+        cgroup = str(cgroup_of(self._leader) / "cgroup.procs")
+        join = ["/bin/sh", "-ec", 'echo $$ > "$1"; shift; exec "$@"', "sh", cgroup]
+        enter = ["nsenter", f"--target={self._leader}", "-m", "-p", "-u", "-i", "-n", "-C"]
         become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
         clean = ["env", "--ignore-environment", f"--chdir={cwd or home}"]
         return [*join, *enter, *become, *clean, *(f"{name}={value}" for name, value in variables.items()), *words]
@@ -206,9 +207,8 @@ class Machine:
 
     def put(self, path: str, content: str | bytes, *, mode: str = "0644", owner: str = "root") -> None:
         """Write a file, making the directories above it."""
-        self.run(
-            ["install", "-D", f"--mode={mode}", f"--owner={owner}", f"--group={owner}", "/dev/stdin", path], stdin=content
-        )
+        ownership = [f"--mode={mode}", f"--owner={owner}", f"--group={owner}"]
+        self.run(["install", "-D", *ownership, "/dev/stdin", path], stdin=content)
 
     def put_tree(self, source: Path, files: Iterable[Path], path: str) -> None:
         """Copy files (given relative to `source`) into a directory, owned by root, modes as they are."""
@@ -300,15 +300,14 @@ class Machine:
 
     def _until(self, what: str, look: Callable[[], Found | None]) -> Found:
         deadline = time.monotonic() + BOOT_SECONDS
-        while time.monotonic() < deadline:
+        while (found := look()) is None:
             assert self._process is not None
             if self._process.poll() is not None:
                 self._fail(f"ended with exit code {self._process.returncode} while waiting for {what}")
-            found = look()
-            if found is not None:
-                return found
+            if time.monotonic() > deadline:
+                self._fail(f"waited {BOOT_SECONDS} s for {what}")
             time.sleep(0.05)
-        self._fail(f"waited {BOOT_SECONDS} s for {what}")
+        return found
 
     def _wait_for_end(self) -> None:
         assert self._process is not None

@@ -22,7 +22,9 @@ def unified_hierarchy() -> Path:
     for path in (_ROOT, _ROOT / "unified"):
         if (path / "cgroup.procs").exists() and (path / "cgroup.controllers").exists():
             return path
-    raise MachineProblem("no cgroup v2 on this host, which the guests' systemd needs: mount -t cgroup2 none /sys/fs/cgroup/unified")
+    raise MachineProblem(
+        "no cgroup v2 on this host, which the guests' systemd needs\nrun: mount -t cgroup2 none /sys/fs/cgroup/unified"
+    )
 
 
 def cgroup_of(pid: int) -> Path:
@@ -51,9 +53,8 @@ class Cgroup:
     def launcher(self) -> list[str]:
         """The words before a command that make it run in this cgroup, in the same process."""
         if has_systemd():
-            return [
-                "systemd-run", "--quiet", "--collect", "--scope", f"--unit={self._scope}", "--property=Delegate=yes", "--",
-            ]  # fmt: skip
+            scope = ["--scope", f"--unit={self._scope}", "--property=Delegate=yes"]
+            return ["systemd-run", "--quiet", "--collect", *scope, "--"]
         directories = self._directories()
         for directory in directories:
             directory.mkdir(exist_ok=True)

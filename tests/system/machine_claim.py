@@ -87,7 +87,7 @@ def _release_leftovers() -> None:
 
 
 def _start_time(pid: int) -> str | None:
-    """When a process started, in the kernel's ticks: with the pid, its identity. None where there is no such process."""
+    """When a process started, in the kernel's ticks: with the pid, its identity. None where there is none."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

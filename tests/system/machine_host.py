@@ -126,7 +126,7 @@ def guest_environment() -> dict[str, str]:
 
 
 def guest_settings() -> list[Path]:
-    """Settings files of pip and npm which say where to download from; other settings are none of the guest's business."""
+    """Settings files of pip and npm that say where to download from; others are none of the guest's business."""
     says_where = re.compile(r"^\s*(index-url|extra-index-url|registry|proxy|https-proxy)\s*=", re.MULTILINE)
     files = (Path("/etc/pip.conf"), Path("/etc/npmrc"))
     return [file for file in files if file.is_file() and says_where.search(file.read_text())]

@@ -15,7 +15,8 @@ DOMAIN = "example.org"
 
 # No python3-venv, node, nginx or git: the installer has to cope with a server that has none.
 _PACKAGES = (
-    "systemd", "systemd-sysv", "dbus", "libpam-systemd", "passwd", "python3", "ca-certificates", "iproute2", "procps", "curl",
+    "systemd", "systemd-sysv", "dbus", "libpam-systemd", "passwd",
+    "python3", "ca-certificates", "iproute2", "procps", "curl",
 )  # fmt: skip
 # sid stands in for an Ubuntu where sudo-rs is the only sudo.
 _SUDO = {"bookworm": "sudo", "trixie": "sudo", "sid": "sudo-rs"}

@@ -47,7 +47,13 @@ def add_person(
 
 
 def sudo(
-    machine: Machine, person: Person, argv: Sequence[str], *, cwd: str | None = None, check: bool = True, timeout: float = 60
+    machine: Machine,
+    person: Person,
+    argv: Sequence[str],
+    *,
+    cwd: str | None = None,
+    check: bool = True,
+    timeout: float = 60,
 ) -> Result:
     """Run a command by sudo as the person, the password on sudo's standard input."""
     return machine.run(
@@ -92,4 +98,3 @@ def apply(
 def apply_words(*options: str) -> list[str]:
     """The main job's command, as an admin types it after `sudo`."""
     return ["python3", "-m", "installer", "apply", "--yes", *options]
-

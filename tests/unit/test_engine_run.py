@@ -36,7 +36,7 @@ def note(title: str, text: str = "x", **more: object) -> Note:
 
 def run(store: Store, desired: Sequence[Resource], verify: Callable[[], None] = lambda: None) -> Generation:
     request = Request(desired=desired, by="ada", config="", remembered={"admin": "ada"})
-    return carry_out(store, request, make_plan(desired, store.managed()), Silent(), verify)
+    return carry_out(store, request, make_plan(desired, store.managed(), store.left()), Silent(), verify)
 
 
 def unhealthy() -> None:
@@ -60,6 +60,11 @@ def test_a_failed_first_run_leaves_nothing_but_what_is_kept(store: Store) -> Non
     assert Note.host == {"dear": "x"}
     assert store.newest() is None
     assert store.interrupted() is None
+    assert set(store.left()) == {"kept-note:dear"}
+    Note.failing.clear()
+    run(store, [KeptNote(feature="test", title="dear", text="other"), note("a")])
+    assert Note.host == {"dear": "other", "a": "x"}, "what was left is ours, and not foreign"
+    assert store.left() == {}
 
 
 def test_an_unhealthy_result_goes_back_to_the_last_generation(store: Store) -> None:
@@ -123,8 +128,8 @@ def test_a_damaged_generation_is_named(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
-    with exclusive(tmp_path / "lock", "apply"), pytest.raises(Problem, match=r"another run is at work: apply, pid \d+"):
-        with exclusive(tmp_path / "lock", "apply"):
-            pass
+    holder = pytest.raises(Problem, match=r"another run is at work: apply, pid \d+")
+    with exclusive(tmp_path / "lock", "apply"), holder, exclusive(tmp_path / "lock", "apply"):
+        pass
     with exclusive(tmp_path / "lock", "apply"):
         pass

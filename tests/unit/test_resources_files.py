@@ -11,7 +11,7 @@ import pytest
 from installer.host.errors import Problem
 from installer.resources.directory import Directory
 from installer.resources.file import File
-from installer.resources.link import DisabledLink, Link
+from installer.resources.link import Link
 
 ME = getpass.getuser()
 MY_GROUP = grp.getgrgid(os.getgid()).gr_name
@@ -122,13 +122,3 @@ def test_a_link_is_switched_in_one_step(tmp_path: Path) -> None:
     assert wanted.probe() == {"target": "new"}
     wanted.remove()
     assert wanted.probe() is None
-
-
-def test_a_disabled_link_comes_back_when_we_go(tmp_path: Path) -> None:
-    (tmp_path / "available").touch()
-    (tmp_path / "enabled").symlink_to("available")
-    wanted = DisabledLink(feature="test", path=tmp_path / "enabled", target="available")
-    wanted.realize(wanted.probe())
-    assert wanted.probe() == wanted.wanted()
-    wanted.remove()
-    assert str((tmp_path / "enabled").readlink()) == "available"

@@ -1,0 +1,84 @@
+"""What is told of the config: the reference page, the table of keys, `installer config show`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from installer.config.describe import all_keys
+from installer.config.findings import nested
+from installer.config.load import load
+from installer.config.models import Config
+from installer.config.reference import config_page
+from installer.config.show import show
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def loaded(directory: Path, text: str) -> Config:
+    file = directory / "installer.yaml"
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o644)
+    return load(file)
+
+
+def test_the_page_is_up_to_date() -> None:
+    page = (CHECKOUT / "docs/reference/config.md").read_text(encoding="utf-8")
+    assert page == config_page(), "run scripts/docs"
+
+
+def test_the_page_names_every_key_and_its_example_works(tmp_path: Path) -> None:
+    page = config_page()
+    assert all(f"| `{key.name}` |" in page for key in all_keys())
+    example = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert example is not None
+    assert loaded(tmp_path, example[1]).model_fields_set == set(Config.model_fields)
+
+
+@pytest.mark.parametrize("key", all_keys(), ids=lambda key: key.name)
+def test_the_table_is_true(key, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    assert key.description.endswith(".")
+    assert (key.default is None) == (key.unset is not None), "a default, or words for what happens without the key"
+    assert loaded(tmp_path, nested(key.path, key.example)) != Config() or key.example == key.default
+    if key.default is not None:
+        assert loaded(tmp_path, nested(key.path, key.default)) == Config()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        'hub: {domain: "no", base_url: /a/, admin_users: []}\n',
+        'hub: {admin_users: ["1_0", ada]}\nculler: {timeout: 0, max_age: 1d12h, every: 1h}\n',
+        'hub: {domain: "2001:db8::1"}\nauth: {provider: pam}\n',
+    ],
+)
+def test_show_can_be_read_back(text: str, tmp_path: Path) -> None:
+    config = loaded(tmp_path, text)
+    assert loaded(tmp_path, show(config)) == config
+
+
+def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "hub: {base_url: /lab/}\nculler: {timeout: 5400s, max_age: 0}\n")
+    assert show(config) == (
+        "hub:\n"
+        "  # domain: this host's name  (default)\n"
+        "  base_url: /lab/\n"
+        "  # admin_users: the one who ran sudo  (default)\n"
+        "auth:\n"
+        "  provider: pam  # default\n"
+        "tls:\n"
+        "  mode: self-signed  # default\n"
+        "culler:\n"
+        "  timeout: 1h30m\n"
+        "  max_age: 0\n"
+        "  # every: half of the shorter of the two, at most 5m  (default)\n"
+    )
+
+
+def test_a_config_survives_being_stored(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "hub: {admin_users: [ada]}\nculler: {max_age: 7d}\n")
+    assert Config.model_validate_json(config.model_dump_json()) == config
+    assert Config.model_validate(config.model_dump()) == config
