@@ -93,7 +93,7 @@ def adopt(connection: socket.socket, group: str, users_slice: str, extra: list[s
             raise Refused("the process that asked is gone")
         scope = scope_name(account.pw_name, pid)
         command = start_transient_scope(scope, pid, users_slice, account, extra)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode:
             raise Refused(f"systemd did not start {scope}: {done.stderr.strip()}")
         deadline = time.monotonic() + SECONDS

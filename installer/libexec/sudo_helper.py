@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -IS
 """Run sudospawner's mediator for the hub, outside the hub's sandbox.
 
-The hub runs with NoNewPrivileges and a closed system call filter; sudo can't work in there, and what a user's server is
-started from, it inherits. So the hub sends the request here: this runs as the hub's account, in a unit without a sandbox,
-and can do what sudoers lets that account do: start sudospawner as a member.
+The hub runs with NoNewPrivileges and a closed system call filter: sudo can't work in there, and a user's server would
+inherit it all. So the hub sends the request here: this runs as the hub's account, in a unit without a sandbox, and can
+do what sudoers lets that account do: start sudospawner as a member.
 
 In:  {"user": ..., "request": {"action": "spawn", ...}}       (one JSON line; "request" is sudospawner's own)
 Out: sudospawner's answer, or {"ok": false, "error": ...}     (one JSON line)
@@ -52,7 +52,7 @@ def run_mediator(sudospawner: str, user: str, request: dict[str, object]) -> dic
     """sudospawner's answer; its own complaints, and sudo's, go to this unit's journal."""
     command = ["/usr/bin/sudo", "-n", "-H", "-u", user, "--", sudospawner, "--logging=WARNING"]
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             command, input=json.dumps(request), stdout=subprocess.PIPE, text=True, timeout=MEDIATOR_SECONDS, check=False
         )  # fmt: skip
     except subprocess.TimeoutExpired:
