@@ -23,7 +23,7 @@ import time
 
 import pamela
 
-LONGEST_QUESTION = 4096
+LONGEST_QUESTION = 8192
 READ_SECONDS = 5
 TOTAL_SECONDS = 30
 FAILURE_SECONDS = 3.0
@@ -31,6 +31,9 @@ FAILURE_SECONDS = 3.0
 
 FIRST_PERSON = 1000
 """Lower uids are root and the accounts of services (UID_MIN of login.defs)."""
+
+NEW_AUTHTOK_REQD = 12
+"""PAM's code for a password that has expired (security/_pam_types.h)."""
 
 SAFE_NAME = re.compile(r"[^\W_][\w.@+-]{0,63}|_[\w.@+-]{1,63}")
 
@@ -95,7 +98,10 @@ def check_password(name: str, password: str, service: str) -> None:
     try:
         pamela.check_account(name, service=service)
     except pamela.PAMError as error:
-        raise Refused(error.message, tell=f"This account can't be used now: {error.message}.") from None
+        tell = "Your account is locked or has expired."
+        if error.errno == NEW_AUTHTOK_REQD:
+            tell = "Your password has expired: log in to the machine itself (ssh) to set a new one."
+        raise Refused(f"{error.message} (account phase)", tell) from None
 
 
 def answer(connection: socket.socket, hub_account: str, group: str, service: str) -> dict[str, object]:
