@@ -110,7 +110,7 @@ def test_a_process_that_is_gone_was_not_adopted() -> None:
 
 
 def test_a_server_without_a_scope_is_not_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stub = runpy.run_path(str(ROOT / "installer" / "hub" / "bin" / "sudospawner-singleuser"))
+    stub = runpy.run_path(str(ROOT / "installer" / "libexec" / "sudospawner_singleuser.py"))
     move = stub["move_into_own_scope"]
     monkeypatch.setitem(move.__globals__, "ADOPT_SOCKET", str(tmp_path / "nobody.sock"))
     with pytest.raises(SystemExit, match=r"The server was not started: .*nobody.sock"):
