@@ -67,9 +67,10 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
 
 
-def write(path: Path, data: bytes, *, mode: int, owner: str = "root", group: str = "root") -> None:
+def write(path: Path, data: bytes, *, mode: int, owner: str | None = None, group: str | None = None) -> None:
     """Put `data` at `path` in one step: temporary file beside it, owner, mode, fsync, rename, fsync of the directory.
 
+    owner, group: by name; whoever runs this (root, on a server) where None.
     A symbolic link at `path` is replaced, not followed. Raises Problem: a full disk, a read-only directory.
     """
     temporary = _beside(path)
@@ -79,7 +80,8 @@ def write(path: Path, data: bytes, *, mode: int, owner: str = "root", group: str
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(data)
                 stream.flush()
-                os.fchown(stream.fileno(), uid_of(owner), gid_of(group))
+                if owner is not None and group is not None:
+                    os.fchown(stream.fileno(), uid_of(owner), gid_of(group))
                 os.fchmod(stream.fileno(), mode)
                 os.fsync(stream.fileno())
             temporary.replace(path)

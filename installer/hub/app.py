@@ -9,7 +9,6 @@ import asyncio
 import os
 import socket
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jupyterhub.app import JupyterHub
@@ -76,10 +75,5 @@ class Hub(JupyterHub):  # type: ignore[misc]
             )
 
 
-def main(argv: Any = None) -> None:
-    """Run the hub until it is stopped."""
-    Hub.launch_instance(argv)
-
-
 if __name__ == "__main__":
-    main()
+    Hub.launch_instance()

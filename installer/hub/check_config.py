@@ -46,7 +46,7 @@ async def load(file: Path) -> None:
         raise
     except SystemExit as end:
         raise BadConfig(f"{file}: JupyterHub gave up on it (exit code {end.code})") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the hub would not come up
         raise BadConfig(f"{culprit(error, file)}: {one_line(error)}") from None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from traitlets import HasTraits, TraitError
-from traitlets.config import Config, LazyConfigValue, PyFileConfigLoader
+from traitlets.config.loader import Config, LazyConfigValue, PyFileConfigLoader
 
 
 class BadConfig(Exception):  # noqa: N818 - told to a person
@@ -22,7 +22,7 @@ def read(path: Path) -> Config:
         return PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
     except SyntaxError as error:
         raise BadConfig(f"{error.filename}:{error.lineno}: {error.msg}") from None
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the admin's own program, anything may come
         raise BadConfig(f"{culprit(error, path)}: {one_line(error)}") from None
 
 
@@ -46,7 +46,7 @@ def additions(path: Path) -> list[Path]:
 
 
 def check(config: Config, classes: Iterable[type[HasTraits]], files: Iterable[Path]) -> None:
-    """Refuse what JupyterHub would only warn about (a setting nobody knows) or fail over later (a value of the wrong type)."""
+    """Refuse settings that nobody knows, of which JupyterHub only warns, and values it would fail over later."""
     known = list(classes)
     for section, values in config.items():
         candidates = [c for c in known if section in (base.__name__ for base in c.__mro__)]

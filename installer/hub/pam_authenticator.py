@@ -1,4 +1,4 @@
-"""Log in with a Linux account, checked by the root helper behind jupyterhub-pam.socket: the hub never sees /etc/shadow."""
+"""Log in with a Linux account, checked by the root helper behind jupyterhub-pam.socket: no /etc/shadow for the hub."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SECONDS = 35
 
 
 class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
-    """PAM by socket. Who is allowed (a member, a person's account, not locked) is decided by the helper, at each login."""
+    """PAM by socket. Who may log in (a person's account, a member's, not locked) is decided by the helper."""
 
     socket_path = Unicode("/run/jupyterhub-pam.sock", help="Socket of the password helper.").tag(config=True)
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(**kwargs)
         self._turns = asyncio.Semaphore(AT_ONCE)
 
@@ -34,9 +34,9 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
         """Lower case, and without the blanks that phones add."""
         return str(super().normalize_username(username.strip()))
 
-    async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
+    async def authenticate(self, handler: object, data: dict[str, str]) -> str | None:
         """The account's name if the password is right and the account may log in, else None."""
-        # Normalised before the password is checked, not only after: or "Ada", an account of its own, would log in as "ada".
+        # Normalised before the password is checked, not only after: or an account "Ada" would log in as "ada".
         name = self.normalize_username(data["username"])
         if len(data["password"]) > LONGEST_PASSWORD:
             return None
@@ -45,7 +45,9 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
             async with self._turns:
                 reply = await ask(self.socket_path, question, seconds=SECONDS)
         except HelperUnreachable as error:
-            self.log.error("Passwords can't be checked: %s. See: systemctl status jupyterhub-pam.socket", error)
+            self.log.error(  # noqa: TRY400 - the cause is in the message
+                "Passwords can't be checked: %s. See: systemctl status jupyterhub-pam.socket", error
+            )
             raise web.HTTPError(
                 503, "Passwords can't be checked at the moment. Please tell the administrator."
             ) from None

@@ -1,4 +1,4 @@
-"""Keep secrets that came in a URL out of the log: JupyterHub does so in its own lines, tornado in its warnings does not."""
+"""Keep secrets that came in a URL out of the log: JupyterHub does so in its own lines, tornado in its warnings not."""
 
 from __future__ import annotations
 

@@ -57,11 +57,15 @@ def build(revision: Path, python: Path, ingredients: Ingredients) -> None:
     _check_room(revision)
     try:
         discard(revision)
-        _build_as_builder(revision, python, ingredients)
-        _take_over(revision)
-        _drop_build_tools(revision)
-        add_our_code(revision, ingredients)
-        run(["sync", "--file-system", revision], timeout=_LONGEST)
+        try:
+            _build_as_builder(revision, python, ingredients)
+            _take_over(revision)
+            _drop_build_tools(revision)
+            add_our_code(revision, ingredients)
+            run(["sync", "--file-system", revision], timeout=_LONGEST)
+        except (OSError, Problem):
+            discard(revision)  # half of it helps nobody, and may be what filled the disk
+            raise
     except OSError as error:
         raise files.unwritable(revision, error) from error
     files.write(revision / MARKER, f"{revision.name}\n".encode(), mode=0o644)
