@@ -15,6 +15,8 @@ UNPRIVILEGED = ("config",)
 def main():
     # type: () -> int
     """Run the command line; returns the exit code."""
+    # Whatever the caller's is: with a wide one, what is being built or written could be changed by any account.
+    os.umask(0o022)
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     only_asks = command in ("", *UNPRIVILEGED) or "-h" in sys.argv or "--help" in sys.argv
     try:
