@@ -99,6 +99,10 @@ class DisabledSite(Resource):
         """Take the link away."""
         files.remove(self.path)
 
+    def as_before(self, before: Attributes, text: str | None) -> DisabledSite | None:
+        """Nothing of ours, where the link was there."""
+        return None if before["link"] == "present" else self
+
     def remove(self) -> None:
         """Put it back, if what it pointed at is still there."""
         if not self.path.exists() and not self.path.is_symlink() and (self.path.parent / self.target).exists():
