@@ -12,7 +12,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def listen() -> None:
-    """Have the first of them raise KeyboardInterrupt in the main thread; one that the caller ignores (nohup) stays so."""
+    """Have the first of them raise KeyboardInterrupt in the main thread; what the caller ignores (nohup) stays so."""
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
