@@ -169,8 +169,8 @@ class Kernel:
         self._connection = connection
         self._session = uuid.uuid4().hex
 
-    def run(self, code: str) -> str:
-        """What a cell prints, and the value of its last line; fails where the cell fails."""
+    def send(self, code: str) -> str:
+        """Have a cell run, and return the id of the question, without waiting for the answer."""
         question = uuid.uuid4().hex
         header = {
             "msg_id": question, "msg_type": "execute_request", "session": self._session, "username": "",
@@ -179,6 +179,11 @@ class Kernel:
         content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False, "stop_on_error": True}
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
         self._connection.send(json.dumps(message))
+        return question
+
+    def run(self, code: str) -> str:
+        """What a cell prints, and the value of its last line; fails where the cell fails."""
+        question = self.send(code)
         output, waited = "", {"execute_reply", "idle"}
         while waited:
             answer = json.loads(self._connection.recv())
