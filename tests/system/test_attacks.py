@@ -520,7 +520,7 @@ def test_password_helper_takes_members_own_names_only(campus: Machine, name: str
     "question", [[], "grace", 1, None, {}, {"username": GRACE}, {"username": [GRACE], "password": PASSWORD},
                  {"username": GRACE, "password": [PASSWORD]}, {"username": GRACE, "password": {"a": "b"}},
                  {"username": GRACE, "password": f"{PASSWORD}\0"}, {"username": GRACE, "password": "x" * 100_000}],
-    ids=repr,
+    ids=lambda question: json.dumps(question)[:40],
 )  # fmt: skip
 def test_password_helper_survives_nonsense(campus: Machine, question: object) -> None:
     assert ask_pam(campus, question)[0]["ok"] is False
@@ -557,6 +557,17 @@ def test_closed_account_is_out(applied_clone: Machine) -> None:
         f"http://127.0.0.1:{HUB_API_PORT}/hub/api/user"
     )
     assert by_token.stdout == "403"
+
+
+def test_sudo_never_leads_to_root_under_another_name(campus: Machine) -> None:
+    campus.run("id toor2 || useradd -o -u 0 -G jupyterhub-users toor2; gpasswd --add root jupyterhub-users")
+    try:
+        for name in ("toor2", "root", "#0"):
+            words = ["sudo", "-n", "-u", name, "/opt/jupyter/.venv/bin/sudospawner", "--help"]
+            assert not campus.run(words, user=HUB, cwd="/", check=False).ok, name
+    finally:
+        campus.run("gpasswd --delete root jupyterhub-users; sed -i /^toor2:/d /etc/passwd /etc/shadow; "
+                   "gpasswd --delete toor2 jupyterhub-users", check=False)  # fmt: skip
 
 
 # --- a hub, proxy or culler that was taken over ------------------------------------------------------------
