@@ -376,6 +376,27 @@ def test_scope_is_given_once_and_counts_as_ones_own(campus: Machine) -> None:
     assert f"jupyterusers-{uid}.slice/" in cgroup
 
 
+def test_scopes_of_one_member_are_bounded(campus: Machine) -> None:
+    """Each is a unit that process 1 has to look after."""
+    ask = """if True:
+        import json, os, socket, time
+        taken = 0
+        for _ in range(70):
+            mine, theirs = os.pipe()
+            if os.fork() == 0:
+                with socket.socket(socket.AF_UNIX) as connection:
+                    connection.connect("/run/jupyterhub-adopt.sock")
+                    os.write(theirs, b"y" if json.loads(connection.makefile().readline())["ok"] else b"n")
+                time.sleep(60)
+            taken += os.read(mine, 1) == b"y"
+        print(taken)
+        os.killpg(0, 9)
+    """
+    add_person(campus, "karl", PASSWORD, groups=["jupyterhub-users"])
+    said = campus.run(["setsid", "--wait", "python3", "-uc", ask], user="karl", check=False).stdout
+    assert said.strip() == "50"
+
+
 def test_flood_of_scope_requests_does_not_keep_others_from_theirs(campus: Machine) -> None:
     """More connections than the socket takes, all the time; a server that is dropped asks again."""
     flood = """if True:
