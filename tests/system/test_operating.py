@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import websocket
 
 from tests.system.conftest import Applied
 from tests.system.machine import Machine
@@ -31,6 +32,9 @@ PASSWORD = "a fine password"
 @pytest.fixture(scope="module")
 def campus(applied_server: Applied) -> Iterator[Machine]:
     with Machine(applied_server[0]) as machine:
+        # How often the hub looks whether servers are alive; thirty seconds are long for a test.
+        machine.put("/etc/jupyterhub/conf.d/50-poll.py", "c.Spawner.poll_interval = 1\n")
+        machine.run(["systemctl", "restart", HUB])
         add_person(machine, GRACE, PASSWORD, groups=["jupyterhub-users"])
         yield machine
 
@@ -127,6 +131,19 @@ def test_proxy_restart_brings_routes_back_within_a_second(campus: Machine, grace
     assert still_there(grace, work)
 
 
+def test_refused_websocket_holds_up_nobody(campus: Machine, grace: Visitor, work: str) -> None:
+    """A proxy without routes refuses an open page that tries to reconnect; whoever comes next is served as ever."""
+    campus.run(["systemctl", "stop", HUB])
+    campus.run(["systemctl", "restart", PROXY])
+    for _ in range(5):
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            grace.kernel(work)
+    campus.run(["systemctl", "start", HUB])
+    until("the route", grace.server_answers)
+    for _ in range(40):
+        assert grace.server_answers()
+
+
 def test_killed_proxy_comes_back(campus: Machine, grace: Visitor, work: str) -> None:
     proxy = main_pid(campus, PROXY)
     campus.run(["systemctl", "kill", "--signal=KILL", PROXY])
@@ -144,7 +161,7 @@ def test_killed_hub_comes_back(campus: Machine, grace: Visitor, work: str) -> No
 
 
 @pytest.mark.parametrize("unit", [HUB, PROXY])
-def test_start_returns_when_it_answers(campus: Machine, unit: str) -> None:
+def test_start_returns_when_it_answers(campus: Machine, grace: Visitor, unit: str) -> None:
     """The very next command finds it answering: no second try, no waiting."""
     ask = {
         HUB: "curl --silent --fail --output /dev/null http://127.0.0.1:8081/hub/health",
@@ -153,6 +170,7 @@ def test_start_returns_when_it_answers(campus: Machine, unit: str) -> None:
     campus.run(["systemctl", "stop", unit])
     assert not campus.run(ask[unit], check=False).ok
     campus.run(f"systemctl start {unit} && {ask[unit]}")
+    until("the route", grace.server_answers)
 
 
 def test_nothing_is_shared_with_the_hub(campus: Machine, grace: Visitor, work: str) -> None:
