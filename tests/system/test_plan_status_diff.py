@@ -313,9 +313,9 @@ def test_apply_sets_drift_back(history: History) -> None:
 # --- what isn't ours ---------------------------------------------------------------------------------
 
 
-def test_what_is_not_ours_is_left_alone(history: History, drifted: Drifted) -> None:
+@pytest.mark.usefixtures("drifted")
+def test_what_is_not_ours_is_left_alone(history: History) -> None:
     """Files beside ours keep content, inode and times through an apply with work in each directory; the site serves."""
-    assert drifted
     machine = history.machine
     for path, text in FOREIGN.items():
         machine.put(path, text)
