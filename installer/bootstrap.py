@@ -4,6 +4,7 @@
 and starts the installer again inside it. This file still parses on Python 3.6.
 """
 
+import dataclasses
 import fcntl
 import hashlib
 import importlib.util
@@ -169,8 +170,10 @@ def _install_venv_package(package: str, root: bool) -> None:
     done = _apt("install", "--yes", "--no-install-recommends", package)
     if not done.ok and any(sign in f"{done.stdout}{done.stderr}".lower() for sign in _STALE_LISTS):
         _say("Bringing apt's package lists up to date …")
-        _apt("update")
+        updated = _apt("update")
         done = _apt("install", "--yes", "--no-install-recommends", package)
+        # Without a network it is the update that says so, and it calls that a warning.
+        done = dataclasses.replace(done, stderr=f"{updated.stderr}{done.stderr}")
     if not done.ok:
         raise explained(CommandFailed(done), f"installing {package} with apt")
     importlib.invalidate_caches()

@@ -23,6 +23,10 @@ def explained(failed: CommandFailed, doing: str) -> Problem:
     def one_of(signs: tuple[str, ...]) -> bool:
         return any(sign in said for sign in signs)
 
+    def line_with(signs: tuple[str, ...]) -> str:
+        lines = [line.strip() for line in failed.detail.splitlines() if any(sign in line.lower() for sign in signs)]
+        return lines[-1] if lines else ""
+
     if one_of(_NO_ROOM):
         return Problem(f"the disk filled up while {doing}", "make room (see `df -h`), then try again")
     if one_of(_NOT_WHAT_WAS_LOCKED):
@@ -35,12 +39,12 @@ def explained(failed: CommandFailed, doing: str) -> Problem:
         return Problem(
             f"the package index's certificate isn't trusted here, noticed while {doing}",
             "behind an inspecting proxy, add its CA with update-ca-certificates or set SSL_CERT_FILE, then try again",
-            failed.detail.splitlines()[-1] if failed.detail else "",
+            line_with(_NOT_TRUSTED),
         )
     if one_of(_NO_NETWORK):
         return Problem(
             f"no answer from the network while {doing}",
             "check DNS and routes, or set https_proxy where one is needed (sudo drops it: sudo -E), then try again",
-            failed.detail.splitlines()[-1] if failed.detail else "",
+            line_with(_NO_NETWORK),
         )
     return Problem(f"something went wrong while {doing}", failed.hint, failed.detail)

@@ -9,13 +9,13 @@ import asyncio
 import os
 import socket
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jupyterhub.app import JupyterHub
 
 from installer.hub import config as hub_config
 from installer.hub.follow_proxy import follow_proxy
+from installer.hub.redact import Redact
 
 EX_CONFIG = 78
 """sysexits.h: the unit does not restart after this one, as it would fail in the same way."""
@@ -39,12 +39,18 @@ class Hub(JupyterHub):  # type: ignore[misc]
         """Read the config and conf.d, refuse what is wrong, and take the rest."""
         file = Path(path or "", filename)
         loaded = hub_config.read(file)
-        files = [file, *sorted((file.parent / "conf.d").glob("*.py"))]
+        files = [file, *hub_config.additions(file)]
         hub_config.check(loaded, [JupyterHub], files)
         loaded.merge(self.cli_config)
         self.update_config(loaded)
         in_use = [self.authenticator_class, self.spawner_class, self.proxy_class]
         hub_config.check(loaded, [JupyterHub, *in_use, *self.classes], files)
+
+    def init_logging(self) -> None:
+        """JupyterHub's own, less the secrets."""
+        super().init_logging()
+        for handler in self.log.handlers:
+            handler.addFilter(Redact())
 
     async def launch_instance_async(self, argv: list[str] | None = None) -> None:
         """Start, and say so."""
@@ -69,10 +75,5 @@ class Hub(JupyterHub):  # type: ignore[misc]
             )
 
 
-def main(argv: Any = None) -> None:
-    """Run the hub until it is stopped."""
-    Hub.launch_instance(argv)
-
-
 if __name__ == "__main__":
-    main()
+    Hub.launch_instance()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from traitlets import HasTraits, TraitError
-from traitlets.config import Config, LazyConfigValue, PyFileConfigLoader
+from traitlets.config.loader import Config, LazyConfigValue, PyFileConfigLoader
 
 
 class BadConfig(Exception):  # noqa: N818 - told to a person
@@ -22,7 +22,7 @@ def read(path: Path) -> Config:
         return PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
     except SyntaxError as error:
         raise BadConfig(f"{error.filename}:{error.lineno}: {error.msg}") from None
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the admin's own program, anything may come
         raise BadConfig(f"{culprit(error, path)}: {one_line(error)}") from None
 
 
@@ -32,13 +32,21 @@ def one_line(error: BaseException) -> str:
 
 
 def culprit(error: BaseException, path: Path) -> str:
-    """`file:line` of the innermost frame that is in the config or beside it."""
+    """`file:line` of the innermost frame that is in the config or beside it; else the files, as far as that helps."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(path.parent)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(path)
+    if frames:
+        return f"{frames[-1].filename}:{frames[-1].lineno}"
+    own = ", ".join(f"conf.d/{file.name}" for file in additions(path))
+    return f"{path} (with {own})" if own else str(path)
+
+
+def additions(path: Path) -> list[Path]:
+    """The admin's own files, in the order in which the config reads them."""
+    return sorted((path.parent / "conf.d").glob("*.py"))
 
 
 def check(config: Config, classes: Iterable[type[HasTraits]], files: Iterable[Path]) -> None:
-    """Refuse what JupyterHub would only warn about (a setting nobody knows) or fail over later (a value of the wrong type)."""
+    """Refuse settings that nobody knows, of which JupyterHub only warns, and values it would fail over later."""
     known = list(classes)
     for section, values in config.items():
         candidates = [c for c in known if section in (base.__name__ for base in c.__mro__)]
@@ -79,7 +87,7 @@ def assigned_at(section: str, name: str, files: Iterable[Path]) -> str:
 def mentions(file: Path, section: str, name: str) -> Iterator[int]:
     """Lines that have `c.section.name` in them."""
     lines = []
-    for node in ast.walk(ast.parse(file.read_text(), str(file))):
+    for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
         match node:
             case ast.Attribute(attr=attr, value=ast.Attribute(attr=owner, value=ast.Name(id="c"))):
                 if (owner, attr) == (section, name):

@@ -19,7 +19,7 @@ log = logging.getLogger("culler")
 
 
 class OneLine(logging.Formatter):
-    """Exceptions as their type and message, without the traceback: a journal has no use for it, and it may quote secrets."""
+    """Exceptions as their type and message: a traceback is no use in a journal, and may quote secrets."""
 
     def formatException(self, ei: object) -> str:  # noqa: N802 - logging's name
         """Nothing beyond the line that `format` makes."""

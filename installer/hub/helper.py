@@ -30,9 +30,11 @@ async def ask(socket_path: str, question: dict[str, Any], *, seconds: float) -> 
 
     try:
         line = await asyncio.wait_for(exchange(), seconds)
-        reply = json.loads(line)
+        reply: dict[str, Any] = json.loads(line)
+        if not isinstance(reply, dict):
+            raise ValueError("not an answer")  # noqa: TRY004 - like any other nonsense
     except asyncio.TimeoutError:
         raise HelperUnreachable(f"{socket_path} did not answer within {seconds:.0f} s") from None
     except (OSError, ValueError) as error:
         raise HelperUnreachable(f"{socket_path} does not answer: {error}") from None
-    return dict(reply)
+    return reply

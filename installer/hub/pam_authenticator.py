@@ -1,4 +1,4 @@
-"""Log in with a Linux account, checked by the root helper behind jupyterhub-pam.socket: the hub never sees /etc/shadow."""
+"""Log in with a Linux account, checked by the root helper behind jupyterhub-pam.socket: no /etc/shadow for the hub."""
 
 from __future__ import annotations
 
@@ -12,35 +12,49 @@ from traitlets import Unicode
 from installer.hub.helper import HelperUnreachable, ask
 
 AT_ONCE = 12
-"""Checks under way at a time (jupyterhub-pam.socket takes 16); the others wait for their turn."""
+"""Logins under way at a time; the others wait for their turn."""
+
+REFRESHES_AT_ONCE = 4
+"""Looks at accounts of people logged in already: apart, or a flood of logins would make them wait too.
+
+Both together are what jupyterhub-pam.socket takes.
+"""
+
+LONGEST_PASSWORD = 1024
+"""The helper reads a bounded line; PAM itself stops at 512."""
 
 SECONDS = 35
 """A little longer than the helper gives itself."""
 
 
 class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
-    """PAM by socket. Who is allowed (a member, a person's account, not locked) is decided by the helper, at each login."""
+    """PAM by socket. Who may log in (a person's account, a member's, not locked) is decided by the helper."""
 
     socket_path = Unicode("/run/jupyterhub-pam.sock", help="Socket of the password helper.").tag(config=True)
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(**kwargs)
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._refreshes = asyncio.Semaphore(REFRESHES_AT_ONCE)
 
     def normalize_username(self, username: str) -> str:
         """Lower case, and without the blanks that phones add."""
         return str(super().normalize_username(username.strip()))
 
-    async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
+    async def authenticate(self, handler: object, data: dict[str, str]) -> str | None:
         """The account's name if the password is right and the account may log in, else None."""
-        # Normalised before the password is checked, not only after: or "Ada", an account of its own, would log in as "ada".
+        # Normalised before the password is checked, not only after: or an account "Ada" would log in as "ada".
         name = self.normalize_username(data["username"])
+        if len(data["password"]) > LONGEST_PASSWORD:
+            return None
         question = {"username": name, "password": data["password"]}
         try:
             async with self._turns:
                 reply = await ask(self.socket_path, question, seconds=SECONDS)
         except HelperUnreachable as error:
-            self.log.error("Passwords can't be checked: %s. See: systemctl status jupyterhub-pam.socket", error)
+            self.log.error(  # noqa: TRY400 - the cause is in the message
+                "Passwords can't be checked: %s. See: systemctl status jupyterhub-pam.socket", error
+            )
             raise web.HTTPError(
                 503, "Passwords can't be checked at the moment. Please tell the administrator."
             ) from None
@@ -50,3 +64,18 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
         if reply.get("tell"):
             raise web.HTTPError(403, reply["tell"])
         return None
+
+    async def refresh_user(self, user: Any, handler: Any = None) -> bool:  # noqa: ANN401 - JupyterHub's, untyped
+        """Whether the account may still be used: asked every few minutes, as a login lasts for two weeks."""
+        try:
+            async with self._refreshes:
+                reply = await ask(self.socket_path, {"username": user.name, "password": None}, seconds=SECONDS)
+        except HelperUnreachable as error:
+            # A helper that is away is no reason to send everybody to a login that would fail as well.
+            self.log.error(  # noqa: TRY400 - the cause is in the message
+                "Accounts can't be looked at: %s. See: systemctl status jupyterhub-pam.socket", error
+            )
+            return True
+        if not reply.get("ok"):
+            self.log.warning("%s has to log in again: %s", user.name, reply.get("reason"))
+        return bool(reply.get("ok"))

@@ -35,20 +35,22 @@ class MemberSpawner(SudoSpawner):  # type: ignore[misc]
     born: int | None = None
     """Birth of the process `pid` (see process_birth)."""
 
-    async def do(self, action: str, **kwargs: Any) -> dict[str, Any]:
+    async def do(self, action: str, **kwargs: object) -> dict[str, Any]:
         """Have sudospawner's mediator carry out one action."""
         question = {"user": self.user.name, "request": {"action": action, **kwargs}}
         try:
             reply = await ask(self.socket_path, question, seconds=HELPER_SECONDS)
         except HelperUnreachable as error:
-            self.log.error(
+            self.log.error(  # noqa: TRY400 - the cause is in the message
                 "No server can be started or stopped: %s. See: systemctl status jupyterhub-sudo.socket", error
             )
             raise NotStarted("Servers can't be started at the moment. Please tell the administrator.") from None
         if not reply.get("ok"):
-            self.log.error("%s for %s failed: %s. See: journalctl -t jupyter-%s -u 'jupyterhub-sudo@*'",
-                           action, self.user.name, reply.get("error"), self.user.name)  # fmt: skip
-            raise NotStarted(f"Your server could not be started: {reply.get('error')}.")
+            self.log.error("%s for %s failed: %s", action, self.user.name, reply.get("error"))
+            raise NotStarted(
+                f"That did not work: {reply.get('error')}. "
+                "The administrator can see why: journalctl -u 'jupyterhub-sudo@*'"
+            )
         return reply
 
     async def start(self) -> tuple[str, int]:

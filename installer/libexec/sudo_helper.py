@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -IS
 """Run sudospawner's mediator for the hub, outside the hub's sandbox.
 
-The hub runs with NoNewPrivileges and a closed system call filter; sudo can't work in there, and what a user's server is
-started from, it inherits. So the hub sends the request here: this runs as the hub's account, in a unit without a sandbox,
-and can do what sudoers lets that account do: start sudospawner as a member.
+The hub runs with NoNewPrivileges and a closed system call filter: sudo can't work in there, and a user's server would
+inherit it all. So the hub sends the request here: this runs as the hub's account, in a unit without a sandbox, and can
+do what sudoers lets that account do: start sudospawner as a member.
 
 In:  {"user": ..., "request": {"action": "spawn", ...}}       (one JSON line; "request" is sudospawner's own)
 Out: sudospawner's answer, or {"ok": false, "error": ...}     (one JSON line)
@@ -60,9 +60,7 @@ def run_mediator(sudospawner: str, user: str, request: dict[str, object]) -> dic
     try:
         answer = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
     except ValueError:
-        raise Failed(
-            f"sudo did not let the hub start a server as {user}: is {user} a member of the users' group?"
-        ) from None
+        raise Failed(f"sudo did not let the hub act as {user}, who may not be a member of the users' group") from None
     return dict(answer)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -IS
 """What sudospawner starts as the user, in place of jupyterhub-singleuser beside it (its documented hook).
 
-It has itself moved into a scope of the person's own, with the person's limits, connects its output to the journal there,
+It has itself moved into a scope of the person's own with its limits, connects its output to the journal there,
 and becomes jupyterhub-singleuser: the process id stays the one that sudospawner reports to the hub.
 """
 
@@ -19,7 +19,7 @@ SECONDS = 30.0
 
 
 def move_into_own_scope() -> None:
-    """Ask the root helper behind the socket; end here, with the reason, if it says no: never run in the hub's cgroup."""
+    """Ask the root helper behind the socket; end with its reason if it says no: never run in the hub's cgroup."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(SECONDS)
@@ -28,7 +28,7 @@ def move_into_own_scope() -> None:
     except (OSError, ValueError) as error:
         reply = {"error": str(error)}
     if not reply.get("ok"):
-        sys.exit(f"The server was not started: {ADOPT_SOCKET} refused it a scope of its own: {reply['error']}")
+        sys.exit(f"The server was not started: {ADOPT_SOCKET} gave it no scope of its own: {reply['error']}")
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ import pytest
 
 from tests.system import machine
 from tests.system.machine import Machine
+from tests.system.machine_claim import release_own
 from tests.system.machine_host import cache_dir, digest, require
 from tests.system.machine_image import SUITES, Layer, image
 from tests.system.machine_person import ADMIN, REPOSITORY, add_person, apply, checkout_files, copy_checkout
@@ -61,8 +62,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ready() -> None:
-    """Say once where machines can't be booted; end as by Ctrl-C when killed, so that they are taken away."""
+def _ready() -> Iterator[None]:
+    """Say once where machines can't be booted; when ended by a signal, leave no machine behind."""
     try:
         require()
     except MachineProblem as problem:
@@ -72,6 +73,8 @@ def _ready() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    yield
+    release_own()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -200,6 +201,18 @@ class Machine:
         command = self.command(argv, user=user, cwd=cwd, env=env)
         shown = [f"{user}@{self.name}:", *([argv] if isinstance(argv, str) else argv)]
         return run(command, stdin=stdin, check=check, timeout=timeout, shown=shown)
+
+    def host_pid(self, pid: int) -> int:
+        """The number that a process of the machine has on the host."""
+        space = Path(f"/proc/{self._leader}/ns/pid").readlink()
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                numbers = re.search(r"^NSpid:(.*)$", (entry / "status").read_text(), re.MULTILINE)
+                if numbers and int(numbers[1].split()[-1]) == pid and (entry / "ns/pid").readlink() == space:
+                    return int(entry.name)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        raise MachineProblem(f"{self.name} has no process {pid}")
 
     def read(self, path: str) -> str:
         """The text of a file."""

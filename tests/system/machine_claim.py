@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ class Claim:
 def claim() -> Claim:
     """Take the first free number, having cleared away what dead owners left."""
     with locked("claims"):
-        _release_leftovers()
+        _release(lambda pid, started: _start_time(pid) != started)
         number = next(number for number in range(BASE.num_addresses // 4) if not _record(number).exists())
         data = cache_dir() / "machines" / str(number)
         shutil.rmtree(data, ignore_errors=True)
@@ -75,14 +76,20 @@ def claim() -> Claim:
     return Claim(number, data)
 
 
+def release_own() -> None:
+    """Take away what is left of this process's machines: the last resort where an interrupt came at a bad moment."""
+    with locked("claims"):
+        _release(lambda pid, started: pid == os.getpid())
+
+
 def _record(number: int) -> Path:
     return CLAIMS / f"{number}.json"
 
 
-def _release_leftovers() -> None:
+def _release(is_over: Callable[[int, str], bool]) -> None:
     for record in CLAIMS.glob("*.json"):
         owner = json.loads(record.read_text())
-        if _start_time(owner["pid"]) != owner["started"]:
+        if is_over(owner["pid"], owner["started"]):
             Claim(int(record.stem), Path(owner["data"])).release()
 
 

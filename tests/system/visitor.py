@@ -70,6 +70,7 @@ class Visitor:
 
     def __init__(self, machine: Machine) -> None:
         self.name = ""
+        self._kernels: list[Kernel] = []
         self._address = machine.address
         self._context = trust(machine)
         self._client = httpx.Client(
@@ -85,6 +86,8 @@ class Visitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for kernel in self._kernels:
+            kernel.close()
         self._client.close()
 
     # --- pages -----------------------------------------------------------------------------------
@@ -146,7 +149,8 @@ class Visitor:
             cookie=cookies,
             origin=f"https://{HOST}",
         )
-        return Kernel(identity, connection)
+        self._kernels.append(Kernel(identity, connection))
+        return self._kernels[-1]
 
     def cookies(self) -> list[Any]:
         """All cookies that were set (http.cookiejar.Cookie)."""
@@ -169,8 +173,8 @@ class Kernel:
         self._connection = connection
         self._session = uuid.uuid4().hex
 
-    def run(self, code: str) -> str:
-        """What a cell prints, and the value of its last line; fails where the cell fails."""
+    def send(self, code: str) -> str:
+        """Have a cell run, and return the id of the question, without waiting for the answer."""
         question = uuid.uuid4().hex
         header = {
             "msg_id": question, "msg_type": "execute_request", "session": self._session, "username": "",
@@ -179,6 +183,11 @@ class Kernel:
         content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False, "stop_on_error": True}
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
         self._connection.send(json.dumps(message))
+        return question
+
+    def run(self, code: str) -> str:
+        """What a cell prints, and the value of its last line; fails where the cell fails."""
+        question = self.send(code)
         output, waited = "", {"execute_reply", "idle"}
         while waited:
             answer = json.loads(self._connection.recv())
@@ -192,5 +201,5 @@ class Kernel:
         return output.strip()
 
     def close(self) -> None:
-        """Hang up; the kernel goes on."""
+        """Hang up; the kernel goes on. The same again does nothing."""
         self._connection.close()

@@ -1,26 +1,13 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from installer.host import files
 from installer.resources import certificate as certificates
 from installer.resources.certificate import CertificateAuthority, SiteCertificate
-
-
-@pytest.fixture(autouse=True)
-def _own_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Written as whoever runs the tests: only root can give files to root."""
-    write: Callable[..., None] = files.write
-
-    def write_mine(path: Path, data: bytes, *, mode: int) -> None:
-        write(path, data, mode=mode, owner=files.ownership(path.parent).owner, group=files.ownership(path.parent).group)
-
-    monkeypatch.setattr(files, "write", write_mine)
 
 
 def authority(directory: Path) -> CertificateAuthority:

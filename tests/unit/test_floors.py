@@ -1,0 +1,41 @@
+"""The house has floors, and imports go down: docs/explanation/architecture.md says why each stands where it does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+INSTALLER = Path(__file__).parents[2] / "installer"
+FLOORS = ("cli", "commands", "features", "resources", "engine", "config", "host")
+"""From the top down; a floor imports from itself and from those below."""
+
+MODULES = sorted(INSTALLER.rglob("*.py"))
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The floors (or other places in installer/) that a module imports from."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] if node.module != "installer" else [f"installer.{alias.name}" for alias in node.names]
+        yield from (name.split(".")[1] for name in names if name.startswith("installer."))
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(INSTALLER)))
+def test_imports_go_down(file: Path) -> None:
+    floor = file.relative_to(INSTALLER).parts[0]
+    if floor == "hub":
+        assert set(imported(file)) <= {"hub"}, "the hub's code runs alone, inside the server environment"
+    elif floor == "libexec":
+        assert not set(imported(file)), "root's helpers stand alone"
+    elif floor in FLOORS:
+        below = set(FLOORS[FLOORS.index(floor) :])
+        assert set(imported(file)) <= below, f"{floor} imports from a floor above it"
+
+
+def test_every_folder_is_a_floor_or_stands_apart() -> None:
+    folders = {file.relative_to(INSTALLER).parts[0] for file in MODULES if file.parent != INSTALLER}
+    assert folders == {*FLOORS, "hub", "libexec"}
