@@ -23,10 +23,10 @@ UNITS = (
 )  # fmt: skip
 SECRETS = "/etc/jupyterhub/secrets"
 
-# Written by others all the time: logs, systemd's and sudo's own notes, the running hub's database.
+# Written all the time: logs, systemd's and sudo's own notes, the running hub's database, the installer's own bytecode.
 NOISE = (
     "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/systemd", "/var/lib/sudo",
-    "/var/lib/sudo-rs", "/var/lib/jupyterhub",
+    "/var/lib/sudo-rs", "/var/lib/jupyterhub", "/var/lib/jupyterhub-installer/env",
 )  # fmt: skip
 
 # What somebody does by hand, and what the installer calls the thing.
