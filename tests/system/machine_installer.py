@@ -11,22 +11,23 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.system.machine import Machine
-from tests.system.machine_person import CHECKOUT, apply_words
+from tests.system.machine_person import ADMIN, CHECKOUT, apply_words
 from tests.system.machine_process import Result
 
 STATE = "/var/lib/jupyterhub-installer"
 JOURNAL = f"{STATE}/journal.jsonl"
+BY_ADMIN = {"SUDO_USER": ADMIN.name}
 SECONDS = 300.0
 
 
 class Apply:
-    """An `apply` that runs in the background, as root."""
+    """An `apply` that runs in the background, as root, whom the admin has become by sudo."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._begun = time.monotonic()
         self._process = subprocess.Popen(
-            machine.command(apply_words(), cwd=CHECKOUT),
+            machine.command(apply_words(), cwd=CHECKOUT, env=BY_ADMIN),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -89,8 +90,8 @@ def _key(record: dict[str, Any]) -> str:
 
 
 def apply_as_root(machine: Machine, *options: str) -> Result:
-    """Run apply to its end, as root; whatever it comes to."""
-    return machine.run(apply_words(*options), cwd=CHECKOUT, check=False, timeout=SECONDS)
+    """Run apply to its end as root, whom the admin has become by sudo; whatever it comes to."""
+    return machine.run(apply_words(*options), cwd=CHECKOUT, env=BY_ADMIN, check=False, timeout=SECONDS)
 
 
 def pending(machine: Machine) -> str:
