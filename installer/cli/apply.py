@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
-from installer.commands.apply import Applied, apply
 from installer.commands.situation import Situation, look
 from installer.engine.lock import exclusive
 from installer.host import paths
 from installer.host.errors import ExitCode
+
+if TYPE_CHECKING:
+    from installer.commands.apply import Applied
 
 
 def register(commands: Commands) -> None:
@@ -41,6 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
             if output.out.input("Make these changes? [Y/n] ").strip().lower() not in {"", "y", "yes"}:
                 output.out.print("Nothing was changed.")
                 return ExitCode.DONE
+        # An HTTP client and more that a run with nothing to do, the usual one, needn't wait for.
+        from installer.commands.apply import apply  # noqa: PLC0415
+
         by = os.environ.get("SUDO_USER", "root")
         applied = apply(situation, plan, by, output.Progress())
     result = {**plan_text.plan_json(plan), "generation": applied.generation.number, "url": situation.site.url}
