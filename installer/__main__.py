@@ -15,6 +15,7 @@ UNPRIVILEGED = ("config",)
 def main():
     # type: () -> int
     """Run the command line; returns the exit code."""
+    prepare_process()
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     only_asks = command in ("", *UNPRIVILEGED) or "-h" in sys.argv or "--help" in sys.argv
     try:
@@ -24,9 +25,35 @@ def main():
         if command == "apply" and not only_asks:
             preflight.check_machine()
     except preflight.Refusal as refusal:
-        sys.stderr.write("error: %s\nhint: %s\n" % (refusal.what, refusal.hint))
-        return 1
-    return in_own_environment()
+        return refuse(refusal.what, refusal.hint)
+    except OSError as error:
+        return refuse("this machine can't be looked at: %s" % error, "see that /proc and /etc are as they should be")
+    try:
+        return in_own_environment()
+    except KeyboardInterrupt:
+        return refuse("interrupted; nothing was changed", "run the same command again")
+
+
+def refuse(what, hint):
+    # type: (str, str) -> int
+    """Say what is wrong and what to do; returns the exit code."""
+    sys.stderr.write("error: %s\nhint: %s\n" % (what, hint))
+    return 1
+
+
+def prepare_process():
+    # type: () -> None
+    """Make this process independent of who started it: umask, and standard streams that may be closed."""
+    # Directories that packages and tools make on the way are for everybody, whatever the admin's umask.
+    os.umask(0o022)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # Else the next file that is opened gets this number, and what is printed would go into it.
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number)
+            if null != number:
+                os.close(null)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 def in_own_environment():

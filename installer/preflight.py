@@ -95,7 +95,10 @@ def check_memory(meminfo):
 def check_disk(directory, megabytes):
     # type: (str, int) -> None
     """Refuse a file system with too little room for the server environment and the downloads."""
-    status = os.statvfs(directory)
+    there = directory
+    while not os.path.isdir(there):
+        there = os.path.dirname(there)
+    status = os.statvfs(there)
     free = status.f_bavail * status.f_frsize // 2**20
     if free < megabytes:
         raise Refusal(

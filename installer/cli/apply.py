@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -15,6 +14,7 @@ from installer.commands.situation import Situation, look
 from installer.engine.lock import exclusive
 from installer.host import paths
 from installer.host.errors import ExitCode
+from installer.host.invoker import invoker
 
 if TYPE_CHECKING:
     from installer.commands.apply import Applied
@@ -33,22 +33,23 @@ def run(arguments: argparse.Namespace) -> int:
     """Plan, show it, ask where somebody can answer, carry it out, sum up."""
     with exclusive(paths.LOCK, "apply"):
         situation = look()
-        if (since := situation.store.interrupted()) is not None:
-            output.err.print(f"The run of {since} did not come to its end; this one goes on from there.")
+        since = situation.store.interrupted()
+        if since is not None:
+            output.note(f"The run of {since} did not come to its end; this one goes on from there.")
         plan = situation.plan()
-        if arguments.dry_run or plan.empty:
+        # A run that was killed while it verified has left nothing to change, and still has to be verified.
+        if arguments.dry_run or (plan.empty and since is None):
             _show(plan_text.plan_json(plan) if arguments.json else None, list(plan_text.plan_lines(plan)))
             return ExitCode.DONE
         if not arguments.json and output.terminal() and not arguments.yes:
             _show(None, list(plan_text.plan_lines(plan)))
-            if output.out.input("Make these changes? [Y/n] ").strip().lower() not in {"", "y", "yes"}:
+            if not output.agreed("Make these changes?"):
                 output.out.print("Nothing was changed.")
                 return ExitCode.DONE
         # An HTTP client and more that a run with nothing to do, the usual one, needn't wait for.
         from installer.commands.apply import apply  # noqa: PLC0415
 
-        by = os.environ.get("SUDO_USER", "root")
-        applied = apply(situation, plan, by, output.Progress())
+        applied = apply(situation, plan, invoker().name or "root", output.Progress())
     result = {**plan_text.plan_json(plan), "generation": applied.generation.number, "url": situation.site.url}
     _show(result if arguments.json else None, summary(situation, applied))
     return ExitCode.DONE

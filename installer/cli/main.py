@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
+import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
-from types import FrameType
 
 from installer.cli import output
+from installer.host import interruption
 from installer.host.errors import ExitCode, Problem
 
 COMMANDS = ("apply", "plan", "status", "diff", "config")
@@ -20,7 +21,7 @@ COMMANDS = ("apply", "plan", "status", "diff", "config")
 
 
 def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The command line of the command that `argv` names (importing the others takes time); of all where it names none."""
+    """The command line: of the command that `argv` names (importing the others takes time), else of all."""
     top = argparse.ArgumentParser(
         prog="installer",
         description="JupyterHub on this server: what /etc/jupyterhub/installer.yaml says, no more and no less.",
@@ -41,26 +42,35 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser(words).parse_args(words)
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(message)s")
     logging.getLogger("httpcore").setLevel(logging.WARNING)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruption.listen()
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
     except Problem as problem:
         output.complain(problem)
         return problem.exit_code
     except KeyboardInterrupt:
-        output.complain(Problem("interrupted; what had been changed was undone", "run the same command again"))
+        output.complain(Problem("interrupted; nothing was changed", "run the same command again"))
         return ExitCode.FAILED
     except BrokenPipeError:
+        # Nobody reads on; nor shall Python try to write the rest, and complain, at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
-    except Exception:  # noqa: BLE001 - a mistake of ours must not look like the admin's
-        with tempfile.NamedTemporaryFile("w", prefix="jupyterhub-installer-", suffix=".txt", delete=False) as report:
-            traceback.print_exc(file=report)
-        first = str(sys.exc_info()[1]).partition("\n")[0]
+    except Exception as mistake:  # noqa: BLE001 - a mistake of ours must not look like the admin's
+        first = str(mistake).partition("\n")[0] or type(mistake).__name__
         output.complain(
-            Problem(f"the installer made a mistake: {first}", f"please report it, with the details in {report.name}")
+            Problem(f"the installer made a mistake: {first}", f"please report it, with the details in {_report()}")
         )
         return ExitCode.FAILED
+    return code
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _report() -> str:
+    """Write down the exception in hand, for those who mend it. Returns where."""
+    prefix, suffix = "jupyterhub-installer-", ".txt"
+    for directory in (None, "/run", "/dev/shm"):  # noqa: S108 - what is full or read-only may be what led here
+        with suppress(OSError):
+            with tempfile.NamedTemporaryFile("w", prefix=prefix, suffix=suffix, dir=directory, delete=False) as report:
+                traceback.print_exc(file=report)
+            return report.name
+    return traceback.format_exc()

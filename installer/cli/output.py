@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,17 +16,31 @@ from installer.host.errors import Problem
 
 SYMBOLS = {Action.CREATE: "[green]+[/]", Action.CHANGE: "[yellow]~[/]", Action.REMOVE: "[red]-[/]"}
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave to the caller what is to happen when nobody reads on (rich would end the process)."""
+        raise BrokenPipeError(errno.EPIPE, "nobody reads on")
+
+
 # soft_wrap: a long line is the terminal's to fold; folded by us it couldn't be searched or copied when piped.
-out = Console(highlight=False, soft_wrap=True)
-err = Console(highlight=False, soft_wrap=True, stderr=True)
+# emoji: ":x:" in a file's diff is what it says.
+out = _Console(highlight=False, soft_wrap=True, emoji=False)
+err = _Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
 
 
 def complain(problem: Problem) -> None:
     """Tell of a problem: what and where, what was said about it, what to do."""
-    err.print(f"[bold red]error:[/] {escape(problem.what)}")
+    note(f"[bold red]error:[/] {escape(problem.what)}")
     for line in problem.detail.splitlines():
-        err.print(f"  [dim]{escape(line)}[/]")
-    err.print(f"[bold]hint:[/] {escape(problem.hint)}")
+        note(f"  [dim]{escape(line)}[/]")
+    note(f"[bold]hint:[/] {escape(problem.hint)}")
+
+
+def note(line: str) -> None:
+    """A line to standard error; what is being done goes on where nobody reads it (a lost connection, `| head`)."""
+    with suppress(OSError):
+        err.print(line)
 
 
 class Progress:
@@ -36,7 +52,7 @@ class Progress:
 
     def step(self, doing: str) -> None:
         """A line for what is being done now."""
-        err.print(f"[dim]{self._clock()}[/]   {escape(doing)} ...")
+        note(f"[dim]{self._clock()}[/]   {escape(doing)} ...")
 
     def begun(self, change: Change) -> None:
         """A line for what takes long, so that nobody wonders; the quick ones are told of when they are done."""
@@ -46,7 +62,7 @@ class Progress:
     def ended(self, change: Change, seconds: float) -> None:
         """A line for what is done."""
         took = f" [dim]({seconds:.1f} s)[/]" if seconds >= 1 else ""
-        err.print(f"[dim]{self._clock()}[/] {SYMBOLS[change.action]} {escape(change.resource.key)}{took}")
+        note(f"[dim]{self._clock()}[/] {SYMBOLS[change.action]} {escape(change.resource.key)}{took}")
 
     def _clock(self) -> str:
         return f"{time.monotonic() - self._started:6.1f} s"
@@ -55,3 +71,12 @@ class Progress:
 def terminal() -> bool:
     """Whether a person can be asked something."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def agreed(question: str) -> bool:
+    """Ask a person; Enter is yes, and the end of the input no."""
+    try:
+        return out.input(f"{question} [Y/n] ", markup=False).strip().lower() in {"", "y", "yes"}
+    except EOFError:
+        out.print()
+        return False

@@ -10,6 +10,7 @@ from typing import Protocol
 from installer.engine.graph import graph_of
 from installer.engine.plan import Action, Change, Plan
 from installer.engine.store import Journal
+from installer.host.interruption import undisturbed
 
 WORKERS = 4
 """Changes at a time: downloads overlap, and two small cores aren't drowned."""
@@ -31,41 +32,71 @@ class Reporter(Protocol):
 def execute(plan: Plan, journal: Journal, reporter: Reporter) -> None:
     """Carry out every change: creations and changes along the graph, then removals one by one.
 
-    The first failure lets what is under way end, begins nothing more, and is raised.
+    The first failure lets what is under way end, begins nothing more, and is raised; an interruption (not an Exception)
+    has what is under way abandoned.
     """
-    pending = {change.resource.key: change for change in plan.changes if change.action is not Action.REMOVE}
-    sorter = TopologicalSorter(graph_of(plan.wanted))
-    sorter.prepare()
     running: dict[Future[float], Change] = {}
     with ThreadPoolExecutor(WORKERS) as pool:
-        while sorter.is_active():
-            for key in sorter.get_ready():
-                change = pending.get(key)
-                if change is None:
-                    sorter.done(key)
-                    continue
-                journal.start(change)
-                reporter.begun(change)
-                running[pool.submit(_carry_out, change)] = change
-            if not running:
-                continue
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                change = running.pop(future)
-                seconds = future.result()
-                journal.done(change)
-                reporter.ended(change, seconds)
-                sorter.done(change.resource.key)
+        try:
+            _create_and_change(plan, journal, reporter, pool, running)
+        except BaseException as failure:
+            with undisturbed():
+                pool.shutdown(wait=False, cancel_futures=True)
+                if not isinstance(failure, Exception):
+                    _abandon(running, reporter)
+                wait(running)
+            raise
     for change in plan.changes:
         if change.action is Action.REMOVE:
             journal.start(change)
             reporter.begun(change)
-            seconds = _carry_out(change)
+            seconds = carry_out_one(change)
             journal.done(change)
             reporter.ended(change, seconds)
 
 
-def _carry_out(change: Change) -> float:
+def _create_and_change(
+    plan: Plan, journal: Journal, reporter: Reporter, pool: ThreadPoolExecutor, running: dict[Future[float], Change]
+) -> None:
+    pending = {change.resource.key: change for change in plan.changes if change.action is not Action.REMOVE}
+    sorter = TopologicalSorter(graph_of(plan.wanted))
+    sorter.prepare()
+    while sorter.is_active():
+        for key in sorter.get_ready():
+            change = pending.get(key)
+            if change is None:
+                sorter.done(key)
+                continue
+            journal.start(change)
+            reporter.begun(change)
+            running[pool.submit(carry_out_one, change)] = change
+        if not running:
+            continue
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            change = running.pop(future)
+            seconds = future.result()
+            journal.done(change)
+            reporter.ended(change, seconds)
+            sorter.done(change.resource.key)
+
+
+def _abandon(running: dict[Future[float], Change], reporter: Reporter) -> None:
+    """Have what is under way end; asked again and again, since one process of many may just have followed another."""
+    waiting = set(running)
+    while waiting:
+        for future in waiting:
+            if future.running():
+                running[future].resource.abandon()
+        _, left = wait(waiting, timeout=0.5)
+        if left and len(left) == len(waiting):
+            reporter.step("interrupted: waiting for " + ", ".join(running[future].resource.key for future in left))
+            wait(left, timeout=10)
+        waiting = left
+
+
+def carry_out_one(change: Change) -> float:
+    """Carry out a single change. Returns the seconds it took."""
     begun = time.monotonic()
     if change.action is Action.REMOVE:
         change.resource.remove()

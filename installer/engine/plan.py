@@ -25,6 +25,7 @@ class Change:
     """The difference for one resource.
 
     before, after: its attributes now and then; None where it is absent.
+    observed: its attributes as they were seen: `before` is other where something that it reads is changed before it.
     drifted: it was changed by someone else since the last generation.
     old_text, new_text: the content to show as a diff, None where there is none or it is secret.
     """
@@ -33,6 +34,7 @@ class Change:
     action: Action
     before: Attributes | None
     after: Attributes | None
+    observed: Attributes | None
     drifted: bool = False
     old_text: str | None = None
     new_text: str | None = None
@@ -104,6 +106,7 @@ def make_plan(desired: Sequence[Resource], managed: Mapping[str, Resource], left
                 Action.CREATE if before is None else Action.CHANGE,
                 before,
                 after,
+                observed[resource.key],
                 drifted=_drifted(resource, observed[resource.key], managed),
                 old_text=resource.present_content() if before is not None else None,
                 new_text=resource.content(),
@@ -127,7 +130,14 @@ def _removals(desired: Sequence[Resource], managed: Mapping[str, Resource]) -> t
     loose = [r.model_copy(update={"needs": tuple(key for key in r.needs if key in among)}) for r in gone]
     observed = observe(loose)
     return tuple(
-        Change(resource, Action.REMOVE, observed[resource.key], None, old_text=resource.present_content())
+        Change(
+            resource,
+            Action.REMOVE,
+            observed[resource.key],
+            None,
+            observed[resource.key],
+            old_text=resource.present_content(),
+        )
         for resource in reversed(in_order(loose))
         if observed[resource.key] is not None
     )

@@ -88,9 +88,15 @@ class Resource(BaseModel, ABC):
     def remove(self) -> None:
         """Take it away; nothing happens where it is already gone. Raises Problem."""
 
-    def as_before(self, text: str | None) -> Resource:
-        """This resource with the content it had before a change, to undo that; itself, where it has no content."""
+    def as_before(self, before: Attributes, text: str | None) -> Resource | None:
+        """This resource as it was before a change, to undo that; None where removing it is the way back.
+
+        before, text: the attributes and the content that it had then.
+        """
         return self
+
+    def abandon(self) -> None:
+        """Asked while `realize` is under way in another thread, and nobody wants it any more: have it end soon."""
 
     def content(self) -> str | None:
         """The text that plan and diff show; None where there is none or where it is secret."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from installer.engine.executor import Reporter, execute
+from installer.engine.executor import Reporter, carry_out_one, execute
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
 from installer.engine.store import Generation, Store, now, numbered
 from installer.host.errors import Problem
+from installer.host.interruption import undisturbed
 
 
 @dataclass(frozen=True)
@@ -37,45 +39,76 @@ def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, ve
         execute(plan, store.journal, reporter)
         verify()
     except BaseException as failure:
-        _undo(store, previous, reporter, failure)
+        with undisturbed():
+            _undo(store, previous, plan, reporter, failure)
+        if isinstance(failure, KeyboardInterrupt):
+            raise Problem("interrupted; what had been changed was undone", "run the same command again") from failure
         raise
-    generation = Generation(
-        number=(previous.number if previous else 0) + 1,
-        at=now(),
-        by=request.by,
-        summary=summary(plan),
-        config=request.config,
-        remembered=dict(request.remembered),
-        resources=numbered(plan.wanted),
-    )
-    store.note_left({resource.key for resource in plan.wanted})
-    store.add(generation)
-    store.journal.close()
+    with undisturbed():
+        generation = Generation(
+            number=(previous.number if previous else 0) + 1,
+            at=now(),
+            by=request.by,
+            summary=summary(plan),
+            config=request.config,
+            remembered=dict(request.remembered),
+            resources=numbered(plan.wanted),
+        )
+        store.note_left({resource.key for resource in plan.wanted})
+        store.add(generation)
+        store.journal.close()
     return generation
 
 
-def _undo(store: Store, previous: Generation | None, reporter: Reporter, failure: BaseException) -> None:
+def _undo(store: Store, previous: Generation | None, plan: Plan, reporter: Reporter, failure: BaseException) -> None:
     """Return to what was there before the run: the same engine, with the former generation as the desired state.
 
     Files go back to the content they had when the run began, edits by hand included. Packages and environments are
-    inert and dear: they stay, for the next run to use.
+    inert and dear: they stay, for the next run to use. One step that fails keeps no other from being taken. Nothing is
+    written to the journal, which may be what there is no room for: all that is touched here is in it already.
     """
     reporter.step("that failed: going back to what was there before")
-    texts: dict[str, str | None] = {}
+    troubles: list[Exception] = []
+    try:
+        former = _former(store, previous)
+        before = {change.resource.key: change.observed for change in plan.changes}
+        for change in make_plan(former, store.managed()).changes:
+            # What is as the run found it needs no way back, even if it isn't as the former generation left it.
+            if change.resource.key in before and change.before == before[change.resource.key]:
+                continue
+            try:
+                carry_out_one(change)
+            except Exception as trouble:  # noqa: BLE001 - the other steps back are still worth taking
+                troubles.append(trouble)
+        store.note_left({resource.key for resource in former})
+    except Exception as trouble:  # noqa: BLE001 - told together with what it followed
+        troubles.append(trouble)
+    if troubles:
+        raise Problem(
+            f"{str(failure) or 'interrupted'}; and going back failed too: {troubles[0]}",
+            "run apply again once the cause is mended: it goes on from here",
+            getattr(failure, "detail", "") or getattr(troubles[0], "detail", ""),
+        ) from failure
+    store.journal.close()
+
+
+def _former(store: Store, previous: Generation | None) -> tuple[Resource, ...]:
+    """What was there before the run: the former generation, and what isn't of it but was found and changed."""
+    ours = store.resources_of(previous)
+    first: dict[str, tuple[Resource, dict[str, Any]]] = {}
     for record in store.journal.records():
         if record["event"] == "start":
-            texts.setdefault(store.restored(record["resource"]).key, record["old_text"])
-    former = [resource.as_before(texts.get(key)) for key, resource in store.resources_of(previous).items()]
-    try:
-        execute(make_plan(former, store.managed()), store.journal, reporter)
-        store.note_left({resource.key for resource in former})
-    except Exception as second:
-        raise Problem(
-            f"{str(failure) or 'interrupted'}; and going back failed too: {second}",
-            "run apply again once the cause is mended: it goes on from here",
-            getattr(failure, "detail", ""),
-        ) from second
-    store.journal.close()
+            resource = store.restored(record["resource"])
+            first.setdefault(resource.key, (resource, record))
+    former: list[Resource | None] = [resource for key, resource in ours.items() if key not in first]
+    for key, (resource, record) in first.items():
+        if record["before"] is not None:
+            was = ours.get(key, resource).as_before(record["before"], record["old_text"])
+            # Needs are about making things, and may name what wasn't there before.
+            former.append(was if was is None or key in ours else was.model_copy(update={"needs": ()}))
+        elif key in ours:
+            former.append(ours[key])
+    return tuple(resource for resource in former if resource is not None)
 
 
 def summary(plan: Plan) -> str:

@@ -64,7 +64,7 @@ class Journal:
                 "event": "start",
                 "action": change.action.value,
                 "resource": stored(change.resource),
-                "before": dict(change.before) if change.before is not None else None,
+                "before": dict(change.observed) if change.observed is not None else None,
                 "old_text": change.old_text,
             }
         )
@@ -78,23 +78,29 @@ class Journal:
         files.remove(self._path)
 
     def records(self) -> list[dict[str, Any]]:
-        """All records, a torn last line (the machine died while it was written) left out."""
+        """All records, a torn last line (the machine died while it was written) left out. Raises Problem."""
         if not self._path.exists():
             return []
-        records = []
-        for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:
-                break
-        return records
+        whole, _, _torn = self._path.read_bytes().rpartition(b"\n")
+        return [self._record(number, line) for number, line in enumerate(whole.splitlines(), start=1)]
+
+    def _record(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            record: dict[str, Any] = json.loads(line)
+            if record["event"] not in {"begin", "start", "done"}:
+                raise ValueError(f"unknown event {record['event']}")
+        except (ValueError, TypeError, KeyError) as error:
+            raise damaged(self._path, f"line {number}: {error}") from error
+        return record
 
     def _append(self, record: Mapping[str, object]) -> None:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-            with os.fdopen(descriptor, "rb+", buffering=0) as stream:
+            # Buffered: a bare write(2) on a disk that is nearly full writes a part, and calls that success.
+            with os.fdopen(descriptor, "rb+") as stream:
                 self._mend_torn_end(stream.fileno())
-                stream.write(json.dumps(record, ensure_ascii=False).encode() + b"\n")
+                stream.write(json.dumps(record).encode() + b"\n")
+                stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
             raise files.unwritable(self._path, error) from error
@@ -142,9 +148,7 @@ class Store:
         try:
             return Generation.model_validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
-            raise Problem(
-                f"{path} can't be read: {str(error).splitlines()[0]}", "move that file away, then run apply again"
-            ) from error
+            raise damaged(path, str(error).splitlines()[0]) from error
 
     def newest(self) -> Generation | None:
         """The generation that the host should be in now; None before the first apply."""
@@ -190,9 +194,11 @@ class Store:
         """What earlier runs left on the host though nobody asks for it: packages, environments, directories in use."""
         try:
             entries = json.loads(self._left.read_text(encoding="utf-8"))
+            return {resource.key: resource for resource in map(self.restored, entries)}
         except FileNotFoundError:
             return {}
-        return {resource.key: resource for resource in map(self.restored, entries)}
+        except (OSError, ValueError, TypeError) as error:
+            raise damaged(self._left, str(error)) from error
 
     def note_left(self, wanted: Collection[str]) -> None:
         """Write down which of our things are there still, other than the wanted ones; before the journal is closed."""
@@ -218,6 +224,11 @@ class Store:
         """When the run began that didn't come to an end, None where there is none."""
         begun = [record["at"] for record in self.journal.records() if record["event"] == "begin"]
         return begun[-1] if begun else None
+
+
+def damaged(path: Path, why: str) -> Problem:
+    """The Problem that tells of a file of ours that can't be read any more."""
+    return Problem(f"{path} can't be read: {why}", "put it back from a backup, or move it away, then run apply again")
 
 
 def now() -> str:

@@ -29,8 +29,9 @@ def resources(site: Site) -> tuple[Resource, ...]:
     _refuse_same_name(site, sites)
     alone = not sites.foreign
     stock: tuple[DisabledSite, ...] = ()
-    if alone and sites.stock_default:
+    if sites.stock_default and (alone or not sites.stock_enabled):
         # A machine that serves nothing else: without the distribution's placeholder, its bare address leads to the hub.
+        # Once it is out it stays out: other sites that came since may have taken its place as the default server.
         link, target = paths.NGINX_DEFAULT_SITE, "/etc/nginx/sites-available/default"
         stock = (DisabledSite(feature=FEATURE, path=link, target=target),)
     nginx_site = NginxSite(
@@ -40,7 +41,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
             "nginx/jupyterhub.conf.j2",
             base_url=site.config.hub.base_url,
             server_names=(*site.names, *site.addresses),
-            default_server_80=bool(stock) or (_free(sites, 80) and not sites.stock_enabled),
+            default_server_80=_free(sites, 80) and (bool(stock) or not sites.stock_enabled),
             default_server_443=_free(sites, 443),
             nginx=_nginx_version(site),
         ),

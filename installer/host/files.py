@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import grp
 import os
 import pwd
@@ -64,6 +65,8 @@ def fsync_directory(path: Path) -> None:
 
 def _beside(path: Path) -> Path:
     # A leading dot keeps the half-written file out of include globs (nginx, sudoers.d) and out of systemd's sight.
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.????????.new"):
+        stale.unlink(missing_ok=True)  # of a run that was killed; there is one run at a time
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
 
 
@@ -73,8 +76,8 @@ def write(path: Path, data: bytes, *, mode: int, owner: str | None = None, group
     owner, group: by name; whoever runs this (root, on a server) where None.
     A symbolic link at `path` is replaced, not followed. Raises Problem: a full disk, a read-only directory.
     """
-    temporary = _beside(path)
     try:
+        temporary = _beside(path)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as stream:
@@ -95,8 +98,8 @@ def write(path: Path, data: bytes, *, mode: int, owner: str | None = None, group
 
 def link(path: Path, target: str) -> None:
     """Make `path` a symbolic link to `target` in one step, replacing a link that is there. Raises Problem."""
-    temporary = _beside(path)
     try:
+        temporary = _beside(path)
         temporary.symlink_to(target)
         try:
             temporary.replace(path)

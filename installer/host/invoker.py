@@ -43,12 +43,18 @@ def invoker() -> Invoker:
 
 def has_password(name: str) -> bool:
     """Whether the account has a password hash of its own, or none here at all because a directory service keeps it."""
+    field = password_field(name)
+    # shadow(5): "!" or "*" in front is no valid hash; an empty field is no password.
+    return field is None or field[:1] not in {"", "!", "*"}
+
+
+def password_field(name: str) -> str | None:
+    """The second field of the account's line in /etc/shadow, None where there is no such line."""
     for line in _SHADOW.read_text(encoding="utf-8", errors="replace").splitlines():
         account, _, rest = line.partition(":")
         if account == name:
-            # shadow(5): "!" or "*" in front is no valid hash; an empty field is no password.
-            return rest.partition(":")[0][:1] not in {"", "!", "*"}
-    return True
+            return rest.partition(":")[0]
+    return None
 
 
 def sudo_without_password(name: str) -> bool:

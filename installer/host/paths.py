@@ -69,8 +69,13 @@ ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
 INSTALLER_RUN = Path("/run/jupyterhub-installer")
 LOCK = Path("/run/jupyterhub-installer.lock")
-HUB_API_PORT = 8081
-"""TCP port on 127.0.0.1 that users' servers reach the hub's API on."""
+HUB_API_PORT = 281
+"""TCP port on 127.0.0.1 that users' servers reach the hub's API on.
+
+Below 1024, where only root can give the right to listen: users' servers send their tokens there and believe its answer
+to "who is this?". On a free-for-all port, any account could listen in the hub's place while it restarts, and be anybody.
+(Registered, and unused for decades; below 512, where system programs don't pick ports at random: bindresvport(3).)
+"""
 
 # --- units ---------------------------------------------------------------------------------------
 HUB_UNIT = "jupyterhub.service"

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from installer.host.errors import Problem
 
@@ -87,7 +88,8 @@ def run(
 ) -> Completed:
     """Run a program to its end and return what it printed.
 
-    It is in a session of its own, so that Ctrl-C reaches us and not a package manager in the middle of its work.
+    It is in a session of its own, so that Ctrl-C reaches us and not a package manager in the middle of its work. What
+    it prints goes to files in memory, not pipes: were we killed, its next line to a pipe would kill it, half done.
 
     stdin: text for its standard input (the place for secrets); closed when None.
     env: variables on top of the minimal environment (see `environment`).
@@ -104,18 +106,28 @@ def run(
         entry = pwd.getpwnam(user)
         home = entry.pw_dir
         identity = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": ()}
-    try:
-        done = subprocess.run(  # type: ignore[call-overload]  # identity's keys are fixed above
-            words, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True, text=True,
-            errors="replace", env=environment(env, home=home), cwd=cwd or "/", timeout=timeout, check=False,
-            start_new_session=True, **identity,
-        )  # fmt: skip
-        completed = Completed(words, done.returncode, done.stdout, done.stderr)
-    except FileNotFoundError as error:
-        raise CommandFailed(Completed(words, 127, "", str(error)), what) from error
-    except subprocess.TimeoutExpired as error:
-        said = bytes(error.stderr or b"").decode(errors="replace")
-        raise CommandFailed(Completed(words, 124, "", f"{said}\nstill running after {timeout:.0f} s"), what) from error
+    with _memory("stdout") as out, _memory("stderr") as err:
+        try:
+            done = subprocess.run(  # type: ignore[call-overload]  # identity's keys are fixed above
+                words, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, stdout=out, stderr=err,
+                text=True, env=environment(env, home=home), cwd=cwd or "/", timeout=timeout, check=False,
+                start_new_session=True, **identity,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            said = f"{_text(err)}\nstill running after {timeout:.0f} s"
+            raise CommandFailed(Completed(words, 124, _text(out), said), what) from error
+        except OSError as error:
+            raise CommandFailed(Completed(words, 127, "", str(error)), what) from error
+        completed = Completed(words, done.returncode, _text(out), _text(err))
     if check and not completed.ok:
         raise CommandFailed(completed, what)
     return completed
+
+
+def _memory(name: str) -> IO[bytes]:
+    return os.fdopen(os.memfd_create(name), "rb+")
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode(errors="replace")

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from installer.hub.app import Hub
-from installer.hub.config import BadConfig, culprit, one_line
+from installer.hub.config import BadConfig, assigned_at, culprit, one_line
 
 PLACEHOLDERS = ("cookie_secret", "proxy_auth_token", "culler_token", "installer_token")
 
@@ -48,6 +48,25 @@ async def load(file: Path) -> None:
         raise BadConfig(f"{file}: JupyterHub gave up on it (exit code {end.code})") from None
     except Exception as error:  # noqa: BLE001 - whatever it is, the hub would not come up
         raise BadConfig(f"{culprit(error, file)}: {one_line(error)}") from None
+    refuse_taken_port(hub.hub.port, [file, *sorted((file.parent / "conf.d").glob("*.py"))])
+
+
+def refuse_taken_port(port: int, files: list[Path]) -> None:
+    """Refuse a port that another account's program listens on; one of this account's is the hub that runs now."""
+    holders = {uid for uid in listening_accounts(port) if uid != os.geteuid()}
+    if holders:
+        named = ", ".join(f"account {uid}" for uid in sorted(holders))
+        place = assigned_at("JupyterHub", "hub_bind_url", files)
+        raise BadConfig(f"{place}: port {port}, where the hub should listen, is held by a program of {named}")
+
+
+def listening_accounts(port: int) -> Iterator[int]:
+    """The uids of those who listen on a TCP port (proc(5), /proc/net/tcp: state 0A)."""
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for line in table.read_text().splitlines()[1:] if table.exists() else ():
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                yield int(fields[7])
 
 
 def main() -> int:

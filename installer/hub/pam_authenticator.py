@@ -12,7 +12,13 @@ from traitlets import Unicode
 from installer.hub.helper import HelperUnreachable, ask
 
 AT_ONCE = 12
-"""Checks under way at a time (jupyterhub-pam.socket takes 16); the others wait for their turn."""
+"""Logins under way at a time; the others wait for their turn."""
+
+REFRESHES_AT_ONCE = 4
+"""Looks at accounts of people logged in already: apart, or a flood of logins would make them wait too.
+
+Both together are what jupyterhub-pam.socket takes.
+"""
 
 LONGEST_PASSWORD = 1024
 """The helper reads a bounded line; PAM itself stops at 512."""
@@ -29,6 +35,7 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(**kwargs)
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._refreshes = asyncio.Semaphore(REFRESHES_AT_ONCE)
 
     def normalize_username(self, username: str) -> str:
         """Lower case, and without the blanks that phones add."""
@@ -57,3 +64,16 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
         if reply.get("tell"):
             raise web.HTTPError(403, reply["tell"])
         return None
+
+    async def refresh_user(self, user: Any, handler: Any = None) -> bool:
+        """Whether the account may still be used: asked every few minutes, as a login lasts for two weeks."""
+        try:
+            async with self._refreshes:
+                reply = await ask(self.socket_path, {"username": user.name, "password": None}, seconds=SECONDS)
+        except HelperUnreachable as error:
+            # A helper that is away is no reason to send everybody to a login that would fail as well.
+            self.log.error("Accounts can't be looked at: %s. See: systemctl status jupyterhub-pam.socket", error)
+            return True
+        if not reply.get("ok"):
+            self.log.warning("%s has to log in again: %s", user.name, reply.get("reason"))
+        return bool(reply.get("ok"))

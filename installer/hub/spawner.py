@@ -46,9 +46,11 @@ class MemberSpawner(SudoSpawner):  # type: ignore[misc]
             )
             raise NotStarted("Servers can't be started at the moment. Please tell the administrator.") from None
         if not reply.get("ok"):
-            self.log.error("%s for %s failed: %s. See: journalctl -t jupyter-%s -u 'jupyterhub-sudo@*'",
-                           action, self.user.name, reply.get("error"), self.user.name)  # fmt: skip
-            raise NotStarted(f"Your server could not be started: {reply.get('error')}.")
+            self.log.error("%s for %s failed: %s", action, self.user.name, reply.get("error"))
+            raise NotStarted(
+                f"That did not work: {reply.get('error')}. "
+                "The administrator can see why: journalctl -u 'jupyterhub-sudo@*'"
+            )
         return reply
 
     async def start(self) -> tuple[str, int]:

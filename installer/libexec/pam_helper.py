@@ -2,6 +2,7 @@
 
 Started by jupyterhub-pam.socket once for each question, with the connection as standard input.
 In:  {"username": ..., "password": ...}                      (one JSON line)
+     {"username": ..., "password": null}                     (only: may the account still be used?)
 Out: {"ok": true, "name": ...} or {"ok": false, "reason": ..., "tell": ...}
 "tell" is a sentence for the person logging in; it is only there when the password was right.
 
@@ -35,6 +36,9 @@ FIRST_PERSON = 1000
 NEW_AUTHTOK_REQD = 12
 """PAM's code for a password that has expired (security/_pam_types.h)."""
 
+DISALLOW_NULL_AUTHTOK = 1
+"""PAM's flag, as sshd sets it: Debian's pam_unix (nullok) takes any password for an account that has none."""
+
 SAFE_NAME = re.compile(r"[^\W_][\w.@+-]{0,63}|_[\w.@+-]{1,63}")
 
 
@@ -52,8 +56,8 @@ def peer_uid(connection: socket.socket) -> int:
     return int(struct.unpack("3i", credentials)[1])
 
 
-def read_question(connection: socket.socket) -> tuple[str, str]:
-    """Name and password out of one bounded line."""
+def read_question(connection: socket.socket) -> tuple[str, str | None]:
+    """Name and password out of one bounded line; no password where only the account is asked about."""
     connection.settimeout(READ_SECONDS)
     line = b""
     while not line.endswith(b"\n"):
@@ -65,8 +69,10 @@ def read_question(connection: socket.socket) -> tuple[str, str]:
         line += chunk
     question = json.loads(line)
     username, password = question["username"], question["password"]
-    if not isinstance(username, str) or not isinstance(password, str) or "\0" in password:
+    if not isinstance(username, str) or not isinstance(password, (str, type(None))):
         raise Refused("the question is malformed")
+    if password is not None and (not password or "\0" in password):
+        raise Refused("an empty password, or one with a NUL in it")
     return username, password
 
 
@@ -89,19 +95,24 @@ def member(username: str, group: str) -> str:
     return account.pw_name
 
 
-def check_password(name: str, password: str, service: str) -> None:
+def check_with_pam(name: str, password: str | None, service: str) -> None:
     """Both phases of PAM: is it the password, and may the account be used (locked, expired, closed hours)."""
+    conversation = pamela.new_simple_password_conv((password or "",), "utf-8")
+    handle = pamela.pam_start(service, name, conv_func=conversation)
+    code = 0
     try:
-        pamela.authenticate(name, password, service=service, resetcred=0, check=False)
-    except pamela.PAMError as error:
-        raise Refused(error.message) from None
-    try:
-        pamela.check_account(name, service=service)
-    except pamela.PAMError as error:
-        tell = "Your account is locked or has expired."
-        if error.errno == NEW_AUTHTOK_REQD:
-            tell = "Your password has expired: log in to the machine itself (ssh) to set a new one."
-        raise Refused(f"{error.message} (account phase)", tell) from None
+        if password is not None:
+            code = pamela.PAM_AUTHENTICATE(handle, DISALLOW_NULL_AUTHTOK)
+            if code:
+                raise Refused(pamela.pam_strerror(handle, code))
+        code = pamela.PAM_ACCT_MGMT(handle, DISALLOW_NULL_AUTHTOK)
+        if code:
+            tell = "Your account is locked or has expired."
+            if code == NEW_AUTHTOK_REQD:
+                tell = "Your password has expired: log in to the machine itself (ssh) to set a new one."
+            raise Refused(f"{pamela.pam_strerror(handle, code)} (account phase)", tell)
+    finally:
+        pamela.PAM_END(handle, code)
 
 
 def answer(connection: socket.socket, hub_account: str, group: str, service: str) -> dict[str, object]:
@@ -112,10 +123,10 @@ def answer(connection: socket.socket, hub_account: str, group: str, service: str
             raise Refused(f"only {hub_account} may ask")
         username, password = read_question(connection)
         name = member(username, group)
-        check_password(name, password, service)
+        check_with_pam(name, password, service)
     except Refused as refusal:
         reason, tell = str(refusal), refusal.tell
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError, pamela.PAMError) as error:
         # The message of these could quote the question, password included.
         reason, tell = f"the question could not be handled ({type(error).__name__})", ""
     else:

@@ -61,7 +61,7 @@ def run_mediator(sudospawner: str, user: str, request: dict[str, object]) -> dic
         answer = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
     except ValueError:
         raise Failed(
-            f"sudo did not let the hub start a server as {user}: is {user} a member of the users' group?"
+            f"sudo did not let the hub act as {user}, who may not be a member of the users' group"
         ) from None
     return dict(answer)
 

@@ -28,7 +28,7 @@ def move_into_own_scope() -> None:
     except (OSError, ValueError) as error:
         reply = {"error": str(error)}
     if not reply.get("ok"):
-        sys.exit(f"The server was not started: {ADOPT_SOCKET} refused it a scope of its own: {reply['error']}")
+        sys.exit(f"The server was not started: {ADOPT_SOCKET} gave it no scope of its own: {reply['error']}")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from installer.engine.resource import Attributes, Resource
 from installer.host.errors import Problem
+from installer.host.invoker import password_field
 from installer.host.paths import FIRST_PERSON_UID
 from installer.host.process import run
 
@@ -183,8 +184,8 @@ class Person(Resource):
         return (str(self.password_file),)
 
     def wanted(self) -> Attributes:
-        """That it is a person's account."""
-        return {"uid": "a person's"}
+        """That it is a person's account, with a password."""
+        return {"uid": "a person's", "password": "set"}
 
     def probe(self) -> Attributes | None:
         """Whether it is."""
@@ -192,7 +193,10 @@ class Person(Resource):
             entry = pwd.getpwnam(self.account)
         except KeyError:
             return None
-        return {"uid": "a person's" if entry.pw_uid >= FIRST_PERSON_UID else "system"}
+        # What useradd leaves, and so a run that was killed behind it; an account that was locked later has "!" and more.
+        unset = password_field(self.account) in {"!", "*"}
+        uid = "a person's" if entry.pw_uid >= FIRST_PERSON_UID else "system"
+        return {"uid": uid, "password": "never set" if unset else "set"}
 
     def foreign(self, observed: Attributes | None) -> str | None:
         """Any account of that name."""
@@ -200,27 +204,24 @@ class Person(Resource):
 
     def realize(self, before: Attributes | None) -> None:
         """Create it with its home (0700), then set the password, which goes through a pipe."""
-        if before is not None:
+        if before is not None and before["uid"] != "a person's":
             raise Problem(
                 f"the account {self.account!r} isn't a person's", f"rename it: usermod --login NAME {self.account}"
             )
-        home_mode = ["--key", "HOME_MODE=0700"]
-        run(
-            [
-                "useradd",
-                "--create-home",
-                "--user-group",
-                *home_mode,
-                "--shell",
-                "/bin/bash",
-                "--comment",
-                self.comment,
-                "--",
-                self.account,
-            ]
-        )
+        if before is None:
+            words = ["--create-home", "--user-group", "--key", "HOME_MODE=0700", "--shell", "/bin/bash"]
+            run(["useradd", *words, *self._former_uid(), "--comment", self.comment, "--", self.account])
         password = self.password_file.read_text(encoding="utf-8").strip()
         run(["chpasswd"], stdin=f"{self.account}:{password}\n")
+
+    def _former_uid(self) -> list[str]:
+        """The uid of an account of this name that was deleted, while its home stayed; that home is to be its again."""
+        home = Path("/home", self.account)
+        if not home.is_dir():
+            return []
+        uid = home.stat().st_uid
+        free = uid >= FIRST_PERSON_UID and all(entry.pw_uid != uid for entry in pwd.getpwall())
+        return ["--uid", str(uid)] if free else []
 
     def remove(self) -> None:
         """Delete the account; its home stays, since work may be in it."""

@@ -56,7 +56,11 @@ class AptPackage(Resource):
         """Install it, with fresh package lists only where the present ones don't do."""
         install = ["apt-get", *_OPTIONS, "--yes", "--no-install-recommends", "install", self.package]
         try:
-            if not run(install, env=_NONINTERACTIVE, timeout=900, check=False).ok:
+            first = run(install, env=_NONINTERACTIVE, timeout=900, check=False)
+            if not first.ok and "dpkg --configure -a" in first.stderr:
+                # Somebody's dpkg was killed in the middle, perhaps with an earlier run of ours; apt asks for just this.
+                run(["dpkg", "--configure", "-a"], env=_NONINTERACTIVE, timeout=900)
+            if not first.ok:
                 run(["apt-get", *_OPTIONS, "update"], env=_NONINTERACTIVE, timeout=600)
                 run(install, env=_NONINTERACTIVE, timeout=900)
         except CommandFailed as failed:

@@ -192,14 +192,14 @@ def _names(certificate: x509.Certificate) -> list[str]:
 def _read(path: Path) -> x509.Certificate | None:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None
 
 
 def _read_key(path: Path) -> ec.EllipticCurvePrivateKey | None:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
-    except (FileNotFoundError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None
     return key if isinstance(key, ec.EllipticCurvePrivateKey) else None
 
@@ -226,7 +226,7 @@ def _signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bo
 def _mode(path: Path) -> str:
     try:
         return f"{files.ownership(path).mode:04o}"
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return "absent"
 
 

@@ -75,6 +75,13 @@ class Directory(Resource):
         except OSError as error:
             raise files.unwritable(self.path, error) from error
 
+    def as_before(self, before: Attributes, text: str | None) -> Directory:
+        """This directory with the mode and the owner it had."""
+        if before["mode"] == "not a directory":
+            return self
+        had = {"owner": before["owner"], "group": before["group"]}
+        return self.model_copy(update={**had, "mode": int(str(before["mode"]), 8)})
+
     def remove(self) -> None:
         """Remove it if it is empty; what others put in it stays, and so does it."""
         try:

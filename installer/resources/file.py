@@ -103,9 +103,12 @@ class File(Resource):
         except (OSError, UnicodeDecodeError):
             return None
 
-    def as_before(self, text: str | None) -> File:
-        """This file with the text it had."""
-        return self if text is None else self.model_copy(update={"text": text, "check": ()})
+    def as_before(self, before: Attributes, text: str | None) -> File:
+        """This file with the text it had, its mode and its owner."""
+        if text is None:
+            return self
+        had = {"text": text, "check": (), "owner": before["owner"], "group": before["group"]}
+        return self.model_copy(update={**had, "mode": int(str(before["mode"]), 8)})
 
     @property
     def checked(self) -> bool:

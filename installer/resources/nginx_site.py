@@ -10,7 +10,7 @@ from typing import ClassVar
 from installer.engine.resource import Attributes, Resource
 from installer.host import files, paths
 from installer.host.errors import Problem
-from installer.host.process import CommandFailed, run
+from installer.host.process import Completed, run
 from installer.resources.file import File
 
 
@@ -30,34 +30,37 @@ class NginxSite(File):
         _reload()
 
     def try_out(self, copy: Path) -> None:
-        """Run `nginx -t` where the directory is seen as it will be, in a mount namespace of that one process.
-
-        Raises Problem; if nginx was broken before we came, it says so and names nginx's own complaint.
-        """
-        before = run(["nginx", "-t", "-q"], check=False)
-        if not before.ok and str(self.path) not in before.stderr:
-            raise Problem(
-                "nginx refuses its configuration as it is, without us",
-                "mend what it names, or disable that site, then run apply again: nginx -t",
-                before.stderr.strip(),
-            )
+        """Run `nginx -t` where the directory is seen as it will be. Raises Problem, blaming others where it is theirs."""
         try:
             with tempfile.TemporaryDirectory(dir=paths.INSTALLER_RUN) as directory:
                 future = Path(directory) / "future"
                 shutil.copytree(self.path.parent, future, symlinks=True)
                 shutil.copy(copy, future / self.path.name)
-                # unshare --mount: nobody else sees the bind mount, and it is gone with the process (unshare(1)).
-                script = 'mount --bind "$1" "$2" && exec nginx -t -q'
-                argv = ["unshare", "--mount", "sh", "-c", script, "sh", str(future), str(self.path.parent)]
-                run(argv)
+                with_us = self._tested(future)
+                if with_us.ok:
+                    return
+                (future / self.path.name).unlink()
+                without_us = self._tested(future)
         except OSError as error:
             raise files.unwritable(paths.INSTALLER_RUN, error) from error
-        except CommandFailed as failed:
+        if not without_us.ok:
             raise Problem(
-                f"nginx refuses the new {self.path}; it was not put in place",
-                "see what nginx names above; another site may claim the same name or port",
-                failed.detail,
-            ) from failed
+                "nginx refuses its configuration as it is, without us",
+                "mend what it names, or disable that site, then run apply again: nginx -t",
+                without_us.stderr.strip(),
+            )
+        raise Problem(
+            f"nginx refuses the new {self.path}; it was not put in place",
+            "see what nginx names above; another site may claim the same name or port",
+            with_us.stderr.strip(),
+        )
+
+    def _tested(self, directory: Path) -> Completed:
+        """What `nginx -t` says with another directory in place of ours, in a mount namespace of that one process."""
+        # unshare --mount: nobody else sees the bind mount, and it is gone with the process (unshare(1)).
+        script = 'mount --bind "$1" "$2" && exec nginx -t -q'
+        argv = ["unshare", "--mount", "sh", "-c", script, "sh", str(directory), str(self.path.parent)]
+        return run(argv, check=False)
 
 
 class DisabledSite(Resource):
@@ -98,6 +101,10 @@ class DisabledSite(Resource):
     def realize(self, before: Attributes | None) -> None:
         """Take the link away."""
         files.remove(self.path)
+
+    def as_before(self, before: Attributes, text: str | None) -> DisabledSite | None:
+        """Nothing of ours, where the link was there."""
+        return None if before["link"] == "present" else self
 
     def remove(self) -> None:
         """Put it back, if what it pointed at is still there."""

@@ -42,7 +42,7 @@ class Secret(Resource):
         """Whether there is something in it, mode and owner."""
         try:
             owned = files.ownership(self.path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         usable = self.path.is_file() and not self.path.is_symlink() and self.path.stat().st_size > 0
         content = "(secret)" if usable else "unusable"

@@ -48,7 +48,8 @@ def discard(revision: Path) -> None:
     """Remove a revision, or what a killed build left of one."""
     (revision / MARKER).unlink(missing_ok=True)
     if revision.exists():
-        _end_leftovers(revision)
+        # A killed installer's uv or npm would go on writing into it.
+        end_build(revision)
         shutil.rmtree(revision)
 
 
@@ -207,8 +208,8 @@ def add_our_code(revision: Path, ingredients: Ingredients) -> None:
         program.chmod(0o755)
 
 
-def _end_leftovers(revision: Path) -> None:
-    # A killed installer's uv or npm would go on writing into the directory that is being removed.
+def end_build(revision: Path) -> None:
+    """End what the build account runs in a revision, be it of this installer or of one that was killed."""
     try:
         builder = pwd.getpwnam(paths.BUILD_USER)
     except KeyError:

@@ -10,7 +10,7 @@ from installer.engine.resource import Attributes, Resource
 from installer.host import paths
 from installer.host.errors import Problem
 from installer.resources.revision_id import read_ingredients, revision_id
-from installer.resources.server_build import build, discard, marked
+from installer.resources.server_build import build, discard, end_build, marked
 
 
 def node_binary(revision: Path, python_version: str) -> Path:
@@ -74,6 +74,10 @@ class ServerEnvironment(Resource):
                 "run apply from the version of the installer that made it",
             )
         build(self.path, self.python, ingredients)
+
+    def abandon(self) -> None:
+        """End the build."""
+        end_build(self.path)
 
     def remove(self) -> None:
         """Take the revision away."""

@@ -60,7 +60,7 @@ class Note(Resource):
     def present_content(self) -> str | None:
         return self.host.get(self.title)
 
-    def as_before(self, text: str | None) -> Note:
+    def as_before(self, before: Attributes, text: str | None) -> Note:
         return self if text is None else self.model_copy(update={"text": text})
 
 

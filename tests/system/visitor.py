@@ -1,0 +1,201 @@
+"""Somebody who uses the hub from the outside: what a browser does, as far as tests need it, without the browser.
+
+Connects to the machine's address from the host, calls it by its name, and trusts its own CA alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import time
+import uuid
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+import websocket
+
+from tests.system.machine import Machine
+from tests.system.machine_image import DOMAIN, HOSTNAME
+
+HOST = f"{HOSTNAME}.{DOMAIN}"
+SECONDS = 60.0
+
+Found = TypeVar("Found")
+
+
+def until(what: str, look: Callable[[], Found | None], seconds: float = SECONDS) -> Found:
+    """What `look` finds, as soon as it finds something; fails with `what` where that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.02)
+    return found
+
+
+def trust(machine: Machine) -> ssl.SSLContext:
+    """TLS as a browser does it that was given the machine's CA, and knows no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=machine.read("/etc/jupyterhub/tls/ca.crt"))
+    return context
+
+
+class _ToMachine(httpx.BaseTransport):
+    """Whatever name is asked for, the machine is asked: what DNS would do."""
+
+    def __init__(self, machine: Machine, context: ssl.SSLContext) -> None:
+        self._address = machine.address
+        self._inner = httpx.HTTPTransport(verify=context)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._inner.handle_request(
+            httpx.Request(
+                request.method,
+                request.url.copy_with(host=self._address),
+                headers=request.headers,
+                stream=request.stream,
+                extensions={**request.extensions, "sni_hostname": request.url.host},
+            )
+        )
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Visitor:
+    """A browser with its cookies. Use it in a with block."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.name = ""
+        self._address = machine.address
+        self._context = trust(machine)
+        self._client = httpx.Client(
+            base_url=f"https://{HOST}",
+            transport=_ToMachine(machine, self._context),
+            follow_redirects=True,
+            timeout=SECONDS,
+        )
+
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    # --- pages -----------------------------------------------------------------------------------
+
+    def get(self, path: str, *, follow: bool = True) -> httpx.Response:
+        """Open a page."""
+        return self._client.get(path, follow_redirects=follow)
+
+    def login(self, name: str, password: str) -> httpx.Response:
+        """Fill in the login form, and return the page that the hub answers with."""
+        page = self.get("/hub/login")
+        field = re.search(r'name="_xsrf"\s+value="([^"]+)"', page.text)
+        assert field, page.text
+        self.name = name
+        form = {"username": name, "password": password, "_xsrf": field[1]}
+        return self._client.post("/hub/login", data=form, follow_redirects=False)
+
+    def api(self, method: str, path: str, content: object = None) -> httpx.Response:
+        """Ask an API, as the page under which it is does."""
+        return self._client.request(method, path, json=content, headers={"X-XSRFToken": self._xsrf(path)})
+
+    def hub_user(self) -> dict[str, Any]:
+        """What the hub knows of the one who is logged in."""
+        answer = self.api("GET", "/hub/api/user")
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return dict(answer.json())
+
+    # --- the own server --------------------------------------------------------------------------
+
+    def start_server(self) -> None:
+        """Have the hub start the server, and return when JupyterLab can be opened."""
+        self.get("/hub/spawn")
+        pending = f"/hub/spawn-pending/{self.name}"
+        until(f"the server of {self.name}", lambda: self.get(pending, follow=False).is_redirect)
+        # Signs in at the server too: from there on its API knows the visitor.
+        page = self.get(f"/user/{self.name}/lab")
+        assert page.status_code == httpx.codes.OK, page.text
+
+    def server_answers(self) -> bool:
+        """Whether the own server's API is reached."""
+        answer = self.get(f"/user/{self.name}/api/status", follow=False)
+        return answer.status_code == httpx.codes.OK and "last_activity" in answer.text
+
+    def start_kernel(self) -> Kernel:
+        """Start the default kernel, as a new notebook would."""
+        answer = self.api("POST", f"/user/{self.name}/api/kernels", {})
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return self.kernel(answer.json()["id"])
+
+    def kernel(self, identity: str) -> Kernel:
+        """Connect to a kernel."""
+        path = f"/user/{self.name}/api/kernels/{identity}/channels"
+        line = socket.create_connection((self._address, 443), timeout=SECONDS)
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies(path))
+        connection = websocket.create_connection(
+            f"wss://{HOST}{path}",
+            timeout=SECONDS,
+            socket=self._context.wrap_socket(line, server_hostname=HOST),
+            cookie=cookies,
+            origin=f"https://{HOST}",
+        )
+        return Kernel(identity, connection)
+
+    def cookies(self) -> list[Any]:
+        """All cookies that were set (http.cookiejar.Cookie)."""
+        return list(self._client.cookies.jar)
+
+    def _cookies(self, path: str) -> list[Any]:
+        return [cookie for cookie in self.cookies() if path.startswith(cookie.path)]
+
+    def _xsrf(self, path: str) -> str:
+        """The token of the page that a path belongs to: the one set for the longest part of it."""
+        tokens = [cookie for cookie in self._cookies(path) if cookie.name == "_xsrf"]
+        return str(max(tokens, key=lambda cookie: len(cookie.path)).value)
+
+
+class Kernel:
+    """A kernel at the other end of a WebSocket."""
+
+    def __init__(self, identity: str, connection: websocket.WebSocket) -> None:
+        self.identity = identity
+        self._connection = connection
+        self._session = uuid.uuid4().hex
+
+    def send(self, code: str) -> str:
+        """Have a cell run, and return the id of the question, without waiting for the answer."""
+        question = uuid.uuid4().hex
+        header = {
+            "msg_id": question, "msg_type": "execute_request", "session": self._session, "username": "",
+            "version": "5.3", "date": "2026-01-01T00:00:00Z",
+        }  # fmt: skip
+        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False, "stop_on_error": True}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        self._connection.send(json.dumps(message))
+        return question
+
+    def run(self, code: str) -> str:
+        """What a cell prints, and the value of its last line; fails where the cell fails."""
+        question = self.send(code)
+        output, waited = "", {"execute_reply", "idle"}
+        while waited:
+            answer = json.loads(self._connection.recv())
+            if answer["parent_header"].get("msg_id") != question:
+                continue
+            kind, said = answer["msg_type"], answer["content"]
+            assert kind != "error", "\n".join(said["traceback"])
+            waited -= {kind, said.get("execution_state", "")}
+            output += said["text"] if kind == "stream" else ""
+            output += said["data"]["text/plain"] if kind == "execute_result" else ""
+        return output.strip()
+
+    def close(self) -> None:
+        """Hang up; the kernel goes on."""
+        self._connection.close()
