@@ -44,7 +44,10 @@ def started_again():
 
 def refuse(what, hint):
     # type: (str, str) -> int
-    """Say what is wrong and what to do; returns the exit code."""
+    """Say what is wrong and what to do, and leave nothing; returns the exit code."""
+    from installer.bootstrap import CHECKOUT, leave_no_bytecode
+
+    leave_no_bytecode(CHECKOUT)
     sys.stderr.write("error: %s\nhint: %s\n" % (what, hint))
     return 1
 

@@ -45,7 +45,7 @@ def ensure_environment(root: bool) -> None:
             f"the installer's private environment {environment} doesn't start",
             f"remove it (rm -r {environment}), then run the installer again",
         )
-    _leave_no_bytecode(CHECKOUT)
+    leave_no_bytecode(CHECKOUT)
     if not usable(environment):
         from installer.own_environment import build_alone  # noqa: PLC0415 - of no use to most starts
 
@@ -95,7 +95,7 @@ def _environments(root: bool) -> Path:
     return Path(cache) / "jupyterhub-installer" / "env"
 
 
-def _leave_no_bytecode(checkout: Path) -> None:
+def leave_no_bytecode(checkout: Path) -> None:
     """Remove what this first start has cached: in a person's checkout, root's files would be in that person's way."""
     if checkout.stat().st_uid == os.geteuid():
         return

@@ -125,5 +125,5 @@ def test_environments_of_other_versions_go_unless_in_use(tmp_path: Path) -> None
 def test_a_persons_checkout_keeps_the_persons_own_bytecode(tmp_path: Path) -> None:
     cache = tmp_path / "installer" / "__pycache__"
     cache.mkdir(parents=True)
-    bootstrap._leave_no_bytecode(tmp_path)
+    bootstrap.leave_no_bytecode(tmp_path)
     assert cache.is_dir()
