@@ -50,7 +50,7 @@ def sudo_as_hub(machine: Machine, *words: str) -> Result:
 
 
 def talk(machine: Machine, user: str, socket: str, message: str = "") -> Result:
-    return machine.run(["python3", "-c", TALK, socket, message], user=user, check=False)
+    return machine.run(["python3", "-c", TALK, socket, message], user=user, cwd="/", check=False)
 
 
 def ask_sudo_helper(machine: Machine, user: str, request: dict[str, object] | None = None) -> dict[str, object]:
@@ -166,7 +166,7 @@ def test_scope_is_ones_own(campus: Machine) -> None:
     answer = json.loads(talk(campus, GRACE, "/run/jupyterhub-adopt.sock", words).stdout)
     assert answer["ok"] is True
     assert answer["scope"].startswith(f"jupyter-{GRACE}-")
-    assert campus.read("/proc/1/cgroup").strip() == "0::/init.scope"
+    assert "0::/init.scope" in campus.read("/proc/1/cgroup").splitlines()
 
 
 # --- what the hub's process holds --------------------------------------------------------------------
@@ -291,7 +291,8 @@ def test_environments_hold_no_foreign_secret(campus: Machine, secrets: dict[str,
 
 
 def test_systemd_tells_no_secret(campus: Machine, secrets: dict[str, str]) -> None:
-    shown = campus.run("systemctl show 'jupyter*' nginx.service; systemctl cat 'jupyter*'", user=EVE).stdout
+    told = "systemctl show 'jupyter*' nginx.service; systemctl cat 'jupyter*'"
+    shown = campus.run(told, user=EVE, check=False).stdout
     assert "installer.hub.app" in shown
     assert [name for name, value in secrets.items() if value in shown] == []
 
