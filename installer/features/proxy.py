@@ -27,7 +27,6 @@ def resources(site: Site) -> tuple[Resource, ...]:
     return (
         Account(feature=FEATURE, account=paths.PROXY_USER, home=paths.PROXY_RUN, comment="Proxy of JupyterHub"),
         Secret(feature=FEATURE, path=paths.PROXY_AUTH_TOKEN),
-        Secret(feature=FEATURE, path=paths.PROXY_SYNC_TOKEN),
         File(feature=FEATURE, path=paths.TMPFILES, text=render("units/jupyterhub.tmpfiles.j2")),
         _socket_directory(paths.PROXY_RUN, paths.NGINX_GROUP),
         _socket_directory(paths.PROXY_API_RUN, paths.HUB_USER),
@@ -36,7 +35,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
         Service(
             feature=FEATURE,
             unit=paths.PROXY_UNIT,
-            files=(unit.path, program.path, paths.PROXY_AUTH_TOKEN, paths.PROXY_SYNC_TOKEN, site.revision_path),
+            files=(unit.path, program.path, paths.PROXY_AUTH_TOKEN, site.revision_path),
             needs=(f"directory:{paths.PROXY_RUN}", f"directory:{paths.PROXY_API_RUN}"),
         ),
     )

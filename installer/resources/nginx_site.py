@@ -30,7 +30,7 @@ class NginxSite(File):
         _reload()
 
     def try_out(self, copy: Path) -> None:
-        """Run `nginx -t` where the directory is seen as it will be. Raises Problem, which names whose fault it is."""
+        """Run `nginx -t` where the directory is seen as it will be. Raises Problem, saying whose fault it is."""
         try:
             with tempfile.TemporaryDirectory(dir=paths.INSTALLER_RUN) as directory:
                 future = Path(directory) / "future"
