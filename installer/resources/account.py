@@ -193,7 +193,7 @@ class Person(Resource):
             entry = pwd.getpwnam(self.account)
         except KeyError:
             return None
-        # What useradd leaves, and so a run that was killed behind it; one that was locked later has "!" and more.
+        # What useradd leaves, and a run that was killed behind it; an account that was locked later has "!" and more.
         unset = password_field(self.account) in {"!", "*"}
         uid = "a person's" if entry.pw_uid >= FIRST_PERSON_UID else "system"
         return {"uid": uid, "password": "never set" if unset else "set"}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import websocket
 
-from installer.host import paths
+from installer.host.paths import HUB_API_PORT
 from tests.system.conftest import Applied
 from tests.system.machine import Machine
 from tests.system.machine_person import ADMIN, add_person
@@ -167,7 +167,7 @@ def test_killed_hub_comes_back(campus: Machine, grace: Visitor, work: str) -> No
 def test_start_returns_when_it_answers(campus: Machine, grace: Visitor, unit: str) -> None:
     """The very next command finds it answering: no second try, no waiting."""
     ask = {
-        HUB: f"curl --silent --fail --output /dev/null http://127.0.0.1:{paths.HUB_API_PORT}/hub/health",
+        HUB: f"curl --silent --fail --output /dev/null http://127.0.0.1:{HUB_API_PORT}/hub/health",
         PROXY: "curl --silent --output /dev/null --unix-socket /run/jupyterhub-proxy/http.sock http://localhost/",
     }
     campus.run(["systemctl", "stop", unit])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from typing import ClassVar
 
 from installer.engine.resource import Attributes, Resource
@@ -71,6 +74,22 @@ class KeptNote(Note):
     kept: ClassVar[bool] = True
 
 
+class Slow(Note):
+    """One that takes for ever, unless it is abandoned."""
+
+    kind: ClassVar[str] = "slow-note"
+    begun: ClassVar[threading.Event] = threading.Event()
+    abandoned: ClassVar[threading.Event] = threading.Event()
+
+    def realize(self, before: Attributes | None) -> None:
+        self.begun.set()
+        assert self.abandoned.wait(60)
+        raise Problem("abandoned", "try again")
+
+    def abandon(self) -> None:
+        self.abandoned.set()
+
+
 class Silent:
     """A reporter that says nothing."""
 
@@ -79,3 +98,10 @@ class Silent:
     def begun(self, change: object) -> None: ...
 
     def ended(self, change: object, seconds: float) -> None: ...
+
+
+class Impatient(Silent):
+    """One in front of which somebody presses Ctrl-C at each step of the way back."""
+
+    def step(self, doing: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from installer.engine.resource import Resource
 from installer.engine.run import Request, carry_out
 from installer.engine.store import Generation, Store
 from installer.host.errors import Problem
-from tests.unit.resources_in_memory import KeptNote, Note, Silent
+from tests.unit.resources_in_memory import Impatient, KeptNote, Note, Silent, Slow
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +28,7 @@ def _empty_host() -> Iterator[None]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "state", {"note": Note, "kept-note": KeptNote})
+    made = Store(tmp_path / "state", {"note": Note, "kept-note": KeptNote, "slow-note": Slow})
     made.prepare()
     return made
 
@@ -105,6 +108,101 @@ def test_what_a_killed_run_made_and_nobody_wants_any_more_is_removed(store: Stor
     plan.changes[0].resource.realize(None)
     run(store, [note("b")])
     assert Note.host == {"b": "x"}
+
+
+def test_on_the_way_back_one_failure_keeps_no_other_step_from_being_taken(store: Store) -> None:
+    run(store, [note("a", "old"), note("b", "old"), note("c", "old")])
+    Note.failing.add("z")
+    wish = [note("a", "new"), note("b", "new"), note("c", "new"), note("z", needs=("note:a", "note:b", "note:c"))]
+
+    def fail_b_too() -> None:
+        Note.failing.add("b")
+        raise Problem("not healthy", "look")
+
+    Note.failing.clear()
+    with pytest.raises(Problem, match="not healthy; and going back failed too: b failed"):
+        run(store, wish, fail_b_too)
+    assert Note.host == {"a": "old", "b": "new", "c": "old"}
+    assert store.interrupted() is not None
+    Note.failing.clear()
+    assert run(store, wish).number == 2
+
+
+def test_what_a_run_has_not_touched_needs_no_way_back(store: Store) -> None:
+    run(store, [note("a"), note("b")])
+    Note.host["b"] = "edited"
+    Note.failing.add("a")
+    Note.done.clear()
+    with pytest.raises(Problem, match="a failed"):
+        run(store, [note("a", "new"), note("b", needs=("note:a",))])
+    assert (Note.host, Note.done) == ({"a": "x", "b": "edited"}, [])
+    assert store.interrupted() is None
+
+
+def test_what_was_there_before_the_first_run_goes_back_to_what_it_was(store: Store) -> None:
+    Note.host["a"] = "found"
+    desired = [note("a", "ours"), note("b")]
+    plan = make_plan(desired, {}, left=("note:a",))
+    with pytest.raises(Problem, match="not healthy"):
+        carry_out(store, Request(desired, "ada", "", {}), plan, Silent(), unhealthy)
+    assert Note.host == {"a": "found"}
+
+
+def test_interrupted_it_abandons_what_is_under_way_and_goes_back(store: Store) -> None:
+    slow = Slow(feature="test", title="slow", text="x")
+
+    def interrupt() -> None:
+        Slow.begun.wait(60)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    started = threading.Thread(target=interrupt)
+    started.start()
+    with pytest.raises(Problem, match="interrupted; what had been changed was undone"):
+        run(store, [note("a"), slow])
+    started.join()
+    assert Note.host == {}
+    assert store.interrupted() is None
+
+
+def test_a_second_interruption_does_not_stop_the_way_back(store: Store) -> None:
+    run(store, [note("a", "old")])
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Problem, match="interrupted"):
+        carry_out(
+            store,
+            Request([note("a", "new")], "ada", "", {}),
+            make_plan([note("a", "new")], store.managed()),
+            Impatient(),
+            interrupted,
+        )
+    assert Note.host == {"a": "old"}
+
+
+def test_a_record_that_does_not_fit_on_the_disk_is_an_error(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "state" / "journal.jsonl").symlink_to("/dev/full")
+    with pytest.raises(Problem, match="can't be written: No space left on device"):
+        store.journal.begin(by="ada", remembered={})
+
+
+def test_a_damaged_journal_is_named_with_its_line(store: Store, tmp_path: Path) -> None:
+    store.journal.begin(by="ada", remembered={})
+    for damage in ("\0\0\0", '{"event": "party"}', "[1]", '{"no": "event"}'):
+        with (tmp_path / "state" / "journal.jsonl").open("a") as stream:
+            stream.write(f"{damage}\n")
+        with pytest.raises(Problem, match=r"journal\.jsonl can't be read: line 2"):
+            store.managed()
+        (tmp_path / "state" / "journal.jsonl").unlink()
+        store.journal.begin(by="ada", remembered={})
+
+
+def test_a_damaged_list_of_what_is_left_is_named(store: Store, tmp_path: Path) -> None:
+    for damage in ("[", "7", '["x"]'):
+        (tmp_path / "state" / "left.json").write_text(damage)
+        with pytest.raises(Problem, match=r"left\.json"):
+            store.left()
 
 
 def test_a_torn_last_line_is_cut_off_and_the_records_before_it_count(store: Store, tmp_path: Path) -> None:
