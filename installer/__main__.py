@@ -20,10 +20,10 @@ def main():
     only_asks = command in ("", *UNPRIVILEGED) or "-h" in sys.argv or "--help" in sys.argv
     try:
         preflight.check_python()
-        if not only_asks:
+        if not only_asks and not started_again():
             preflight.check_root(command)
-        if command == "apply" and not only_asks:
-            preflight.check_machine()
+            if command == "apply":
+                preflight.check_machine()
     except preflight.Refusal as refusal:
         return refuse(refusal.what, refusal.hint)
     except OSError as error:
@@ -32,6 +32,14 @@ def main():
         return in_own_environment()
     except KeyboardInterrupt:
         return refuse("interrupted; nothing was changed", "run the same command again")
+
+
+def started_again():
+    # type: () -> bool
+    """Whether this is the second start, in the private environment: what the first one has seen holds."""
+    from installer.bootstrap import STARTED_IN
+
+    return STARTED_IN in os.environ
 
 
 def refuse(what, hint):

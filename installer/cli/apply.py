@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
-from installer.commands.apply import Applied, apply
 from installer.commands.situation import Situation, look
 from installer.engine.lock import exclusive
 from installer.host import paths
 from installer.host.errors import ExitCode
 from installer.host.invoker import invoker
+
+if TYPE_CHECKING:
+    from installer.commands.apply import Applied
 
 
 def register(commands: Commands) -> None:
@@ -43,6 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
             if not output.agreed("Make these changes?"):
                 output.out.print("Nothing was changed.")
                 return ExitCode.DONE
+        # An HTTP client and more that a run with nothing to do, the usual one, needn't wait for.
+        from installer.commands.apply import apply  # noqa: PLC0415
+
         applied = apply(situation, plan, invoker().name or "root", output.Progress())
     result = {**plan_text.plan_json(plan), "generation": applied.generation.number, "url": situation.site.url}
     _show(result if arguments.json else None, summary(situation, applied))

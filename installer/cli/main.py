@@ -8,17 +8,20 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 
-from installer.cli import apply, config, diff, output, plan, status
+from installer.cli import output
 from installer.host import interruption
 from installer.host.errors import ExitCode, Problem
 
-COMMANDS = (apply, plan, status, diff, config)
+COMMANDS = ("apply", "plan", "status", "diff", "config")
+"""Each is a module beside this one."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The command line: of the command that `argv` names (importing the others takes time), else of all."""
     top = argparse.ArgumentParser(
         prog="installer",
         description="JupyterHub on this server: what /etc/jupyterhub/installer.yaml says, no more and no less.",
@@ -27,14 +30,16 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--debug", action="store_true", help="show every process that is run")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in COMMANDS:
-        module.register(commands)
+    named = next((word for word in argv if not word.startswith("-")), "")
+    for name in [named] if named in COMMANDS else COMMANDS:
+        import_module(f"installer.cli.{name}").register(commands)
     return top
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser(words).parse_args(words)
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(message)s")
     logging.getLogger("httpcore").setLevel(logging.WARNING)
     interruption.listen()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 
 from rich.console import Console
@@ -47,7 +46,6 @@ class Progress:
     """Reports a run line by line, with the seconds of what was slow; to standard error, which isn't for programs."""
 
     def __init__(self) -> None:
-        self._begun: Mapping[str, float] = {}
         self._started = time.monotonic()
 
     def step(self, doing: str) -> None:

@@ -18,7 +18,6 @@ FEATURE = "hub"
 _SECRETS = (
     paths.COOKIE_SECRET,
     paths.PROXY_AUTH_TOKEN,
-    paths.PROXY_SYNC_TOKEN,
     paths.CULLER_TOKEN,
     paths.INSTALLER_TOKEN,
 )

@@ -20,14 +20,13 @@ FEATURE = "proxy"
 
 
 def resources(site: Site) -> tuple[Resource, ...]:
-    """Account, tokens, socket directories (now, and by tmpfiles at each boot), and the unit."""
+    """Account, token, socket directories (now, and by tmpfiles at each boot), and the unit."""
     program = helper(FEATURE, "jupyterhub-proxy", "proxy_with_token.sh")
     node = node_binary(site.revision_path, site.facts.python)
     unit = unit_file(FEATURE, paths.PROXY_UNIT, site, (program,), node=node)
     return (
         Account(feature=FEATURE, account=paths.PROXY_USER, home=paths.PROXY_RUN, comment="Proxy of JupyterHub"),
         Secret(feature=FEATURE, path=paths.PROXY_AUTH_TOKEN),
-        Secret(feature=FEATURE, path=paths.PROXY_SYNC_TOKEN),
         File(feature=FEATURE, path=paths.TMPFILES, text=render("units/jupyterhub.tmpfiles.j2")),
         _socket_directory(paths.PROXY_RUN, paths.NGINX_GROUP),
         _socket_directory(paths.PROXY_API_RUN, paths.HUB_USER),
@@ -36,7 +35,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
         Service(
             feature=FEATURE,
             unit=paths.PROXY_UNIT,
-            files=(unit.path, program.path, paths.PROXY_AUTH_TOKEN, paths.PROXY_SYNC_TOKEN, site.revision_path),
+            files=(unit.path, program.path, paths.PROXY_AUTH_TOKEN, site.revision_path),
             needs=(f"directory:{paths.PROXY_RUN}", f"directory:{paths.PROXY_API_RUN}"),
         ),
     )

@@ -44,7 +44,7 @@ def explained(failed: CommandFailed, doing: str) -> Problem:
     if one_of(_NO_NETWORK):
         return Problem(
             f"no answer from the network while {doing}",
-            "check DNS and routes, or set https_proxy where one is needed (sudo drops it: sudo -E), then try again",
+            "check DNS and routes; where a proxy is needed: sudo --preserve-env=https_proxy python3 -m installer apply",
             line_with(_NO_NETWORK),
         )
     return Problem(f"something went wrong while {doing}", failed.hint, failed.detail)

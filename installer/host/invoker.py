@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from installer.host.paths import FIRST_PERSON_UID
 from installer.host.process import run
 
 _SHADOW = Path("/etc/shadow")
+_AS_GOOD_AS_ROOT = ("docker", "lxd", "incus-admin", "libvirt", "disk")
+"""Groups of Debian and Ubuntu whose members become root without a password (disk: base-passwd's users-and-groups)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,17 @@ def invoker() -> Invoker:
         return Invoker(name, f"{name} has no password to log in with")
     if sudo_without_password(name):
         return Invoker(name, f"{name} may use sudo without a password: whoever broke into the hub would be root")
+    powerful = groups_of(name, entry.pw_gid).intersection(_AS_GOOD_AS_ROOT)
+    if powerful:
+        group = min(powerful)
+        return Invoker(name, f"{name} is in the group {group}: whoever broke into the hub could become root by it")
     return Invoker(name, None)
+
+
+def groups_of(name: str, primary: int) -> set[str]:
+    """The names of all groups that an account is in; a group without a name has no power here."""
+    named = {group.gr_gid: group.gr_name for group in grp.getgrall()}
+    return {named[gid] for gid in os.getgrouplist(name, primary) if gid in named}
 
 
 def has_password(name: str) -> bool:

@@ -34,7 +34,6 @@ SITE_CERTIFICATE = TLS / "hub.crt"
 SITE_KEY = SECRETS / "hub.key"
 COOKIE_SECRET = SECRETS / "cookie_secret"
 PROXY_AUTH_TOKEN = SECRETS / "proxy_auth_token"
-PROXY_SYNC_TOKEN = SECRETS / "proxy_sync_token"
 CULLER_TOKEN = SECRETS / "culler_token"
 INSTALLER_TOKEN = SECRETS / "installer_token"
 OWN_ADMIN_PASSWORD = SECRETS / "hubadmin_password"
@@ -72,9 +71,9 @@ LOCK = Path("/run/jupyterhub-installer.lock")
 HUB_API_PORT = 281
 """TCP port on 127.0.0.1 that users' servers reach the hub's API on.
 
-Below 1024, where only root can give the right to listen: users' servers send their tokens there and believe its answer
-to "who is this?". On a free-for-all port, any account could listen in the hub's place while it restarts, and be anybody.
-(Registered, and unused for decades; below 512, where system programs don't pick ports at random: bindresvport(3).)
+Below 1024, where only root can give the right to listen: users' servers send their tokens there and believe its
+answer to "who is this?". On a free-for-all port, any account could listen in the hub's place while it restarts, and
+be anybody. (Registered, unused for decades; below 512, where no program picks ports at random: bindresvport(3).)
 """
 
 # --- units ---------------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ from installer.hub import config as hub_config
 from installer.hub.follow_proxy import follow_proxy
 from installer.hub.redact import Redact
 
+LARGEST_REQUEST = 1 << 20
+"""The hub keeps a whole request in memory, and takes it from anybody; tornado's own limit is 100 MB each."""
+
 EX_CONFIG = 78
 """sysexits.h: the unit does not restart after this one, as it would fail in the same way."""
 
@@ -57,6 +60,7 @@ class Hub(JupyterHub):  # type: ignore[misc]
         try:
             await self.initialize(argv)
             await self.start()
+            self.http_server.conn_params.max_body_size = LARGEST_REQUEST
         except hub_config.BadConfig as bad:
             self.log.critical("%s", bad)
             self.exit(EX_CONFIG)

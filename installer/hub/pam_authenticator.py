@@ -65,14 +65,16 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
             raise web.HTTPError(403, reply["tell"])
         return None
 
-    async def refresh_user(self, user: Any, handler: Any = None) -> bool:
+    async def refresh_user(self, user: Any, handler: Any = None) -> bool:  # noqa: ANN401 - JupyterHub's, untyped
         """Whether the account may still be used: asked every few minutes, as a login lasts for two weeks."""
         try:
             async with self._refreshes:
                 reply = await ask(self.socket_path, {"username": user.name, "password": None}, seconds=SECONDS)
         except HelperUnreachable as error:
             # A helper that is away is no reason to send everybody to a login that would fail as well.
-            self.log.error("Accounts can't be looked at: %s. See: systemctl status jupyterhub-pam.socket", error)
+            self.log.error(  # noqa: TRY400 - the cause is in the message
+                "Accounts can't be looked at: %s. See: systemctl status jupyterhub-pam.socket", error
+            )
             return True
         if not reply.get("ok"):
             self.log.warning("%s has to log in again: %s", user.name, reply.get("reason"))

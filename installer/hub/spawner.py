@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pwd
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ from sudospawner import SudoSpawner
 from traitlets import Unicode
 
 from installer.hub.helper import HelperUnreachable, ask
+from installer.hub.listener import listener_uid
 from installer.hub.process_birth import birth
 
 HELPER_SECONDS = 130
@@ -60,15 +62,18 @@ class MemberSpawner(SudoSpawner):  # type: ignore[misc]
         """
         ip, port = await super().start()
         self.born = birth(self.pid)
+        uid = pwd.getpwnam(self.user.name).pw_uid
         deadline = time.monotonic() + self.http_timeout
         while time.monotonic() < deadline and await self.poll() is None:
-            try:
-                _, writer = await asyncio.open_connection(ip, port)
-            except OSError:
-                await asyncio.sleep(PORT_EVERY)
-            else:
-                writer.close()
+            listener = listener_uid(ip, port)
+            if listener == uid:
                 return ip, port
+            if listener is not None:
+                # Between the choice of the port and the server's start, any account can take it. Whoever listens there
+                # would be sent this user's requests, cookies and all.
+                self.log.error("Port %d, meant for %s's server, was taken by uid %d", port, self.user.name, listener)
+                raise NotStarted("Your server's port was taken by another program. Please start it again.")
+            await asyncio.sleep(PORT_EVERY)
         raise NotStarted("Your server ended, or did not answer, while it was starting. "
                          f"The administrator can see why: journalctl -t jupyter-{self.user.name}")  # fmt: skip
 

@@ -25,6 +25,8 @@ from pathlib import Path
 FIRST_PERSON = 1000
 SECONDS = 10.0
 STOP_MICROSECONDS = 15_000_000
+MOST_SCOPES = 50
+"""Of one person at a time: many times what they need, and too few to burden process 1 with."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -52,6 +54,13 @@ def check_member(account: pwd.struct_passwd, group: str) -> None:
         raise Refused(f"{account.pw_name} is not a member of {group}")
 
 
+def check_number(users_slice: str, person_slice: str) -> None:
+    """Refuse somebody who has plenty of scopes already."""
+    present = Path("/sys/fs/cgroup", users_slice, person_slice).glob("*.scope")
+    if sum(1 for _ in present) >= MOST_SCOPES:
+        raise Refused(f"{person_slice} has {MOST_SCOPES} scopes already")
+
+
 def scope_name(username: str, pid: int) -> str:
     """A unit name in which a person recognises the user: what units may not hold is written as systemd-escape would."""
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "".join(f"\\x{b:02x}" for b in c.encode())
@@ -60,12 +69,12 @@ def scope_name(username: str, pid: int) -> str:
 
 
 def start_transient_scope(
-    scope: str, pid: int, users_slice: str, account: pwd.struct_passwd, extra: list[str]
+    scope: str, pid: int, person_slice: str, account: pwd.struct_passwd, extra: list[str]
 ) -> list[str]:
     """The call that asks systemd for the scope; `systemd-run --scope` can't: it only takes what it starts itself."""
     properties: list[tuple[str, str, str]] = [
         ("Description", "s", f"Jupyter server of {account.pw_name}"),
-        ("Slice", "s", f"{users_slice.removesuffix('.slice')}-{account.pw_uid}.slice"),
+        ("Slice", "s", person_slice),
         # A scope that failed (out of memory, say) leaves nothing behind for `systemctl --failed`.
         ("CollectMode", "s", "inactive-or-failed"),
         ("TimeoutStopUSec", "t", str(STOP_MICROSECONDS)),
@@ -91,8 +100,10 @@ def adopt(connection: socket.socket, group: str, users_slice: str, extra: list[s
         # (a setuid program is not). Then the worst is a person moving another process of their own.
         if uids(Path(f"/proc/{pid}/status").read_text()) != {uid}:
             raise Refused("the process that asked is gone")
+        person_slice = f"{users_slice.removesuffix('.slice')}-{uid}.slice"
+        check_number(users_slice, person_slice)
         scope = scope_name(account.pw_name, pid)
-        command = start_transient_scope(scope, pid, users_slice, account, extra)
+        command = start_transient_scope(scope, pid, person_slice, account, extra)
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode:
             raise Refused(f"systemd did not start {scope}: {done.stderr.strip()}")

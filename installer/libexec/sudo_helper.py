@@ -25,6 +25,7 @@ from pathlib import Path
 
 LONGEST_REQUEST = 1 << 20
 READ_SECONDS = 10
+LONGEST_COMPLAINT = 500
 MEDIATOR_SECONDS = 90
 ADOPT_SECONDS = 30.0
 
@@ -61,7 +62,21 @@ def run_mediator(sudospawner: str, user: str, request: dict[str, object]) -> dic
         answer = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
     except ValueError:
         raise Failed(f"sudo did not let the hub act as {user}, who may not be a member of the users' group") from None
-    return dict(answer)
+    return checked(answer)
+
+
+def checked(answer: dict[str, object]) -> dict[str, object]:
+    """The answer as far as it is what sudospawner says: it runs as the user, who can make it say anything.
+
+    A pid that is no number would have this helper, and then the hub, open a path of the user's choice (/proc/PID/...).
+    """
+    if not answer.get("ok"):
+        return {"ok": False, "error": str(answer.get("error", ""))[:LONGEST_COMPLAINT]}
+    if isinstance(answer.get("alive"), bool):
+        return {"ok": True, "alive": answer["alive"]}
+    if type(answer.get("pid")) is int:
+        return {"ok": True, "pid": answer["pid"]}
+    raise Failed("sudospawner's answer is malformed")
 
 
 def wait_until_adopted(pid: object, users_slice: str) -> None:

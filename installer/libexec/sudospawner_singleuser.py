@@ -12,23 +12,33 @@ import os
 import pwd
 import socket
 import sys
+import time
 from pathlib import Path
 
 ADOPT_SOCKET = "/run/jupyterhub-adopt.sock"
 SECONDS = 30.0
+AGAIN = 0.1
 
 
-def move_into_own_scope() -> None:
-    """Ask the root helper behind the socket; end with its reason if it says no: never run in the hub's cgroup."""
+def ask_for_scope() -> dict[str, object]:
+    """What the root helper behind the socket says."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(SECONDS)
             connection.connect(ADOPT_SOCKET)
-            reply = json.loads(connection.makefile("r").readline() or '{"error": "it gave no answer"}')
+            return dict(json.loads(connection.makefile("r").readline() or '{"error": "it gave no answer"}'))
     except (OSError, ValueError) as error:
-        reply = {"error": str(error)}
+        return {"error": str(error)}
+
+
+def move_into_own_scope() -> None:
+    """Get the scope, or end here, with the reason: never run in the cgroup of the helper that started this."""
+    deadline = time.monotonic() + SECONDS
+    # No answer is not a no: systemd drops connections when another member has taken all there are.
+    while not (reply := ask_for_scope()).get("ok") and "ok" not in reply and time.monotonic() < deadline:
+        time.sleep(AGAIN)
     if not reply.get("ok"):
-        sys.exit(f"The server was not started: {ADOPT_SOCKET} gave it no scope of its own: {reply['error']}")
+        sys.exit(f"The server was not started: {ADOPT_SOCKET} refused it a scope of its own: {reply['error']}")
 
 
 def main() -> None:

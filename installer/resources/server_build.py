@@ -87,6 +87,8 @@ def _build_as_builder(revision: Path, python: Path, ingredients: Ingredients) ->
 
 
 def _take_over(revision: Path) -> None:
+    # A file that is still open for writing stays so whatever its owner and mode become.
+    end_build(revision)
     # The directory first, and no marker in it: one that came with the build would count as root's from here on.
     files.own(revision, owner="root", group="root", mode=0o755)
     (revision / MARKER).unlink(missing_ok=True)

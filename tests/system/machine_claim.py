@@ -88,7 +88,10 @@ def _record(number: int) -> Path:
 
 def _release(is_over: Callable[[int, str], bool]) -> None:
     for record in CLAIMS.glob("*.json"):
-        owner = json.loads(record.read_text())
+        try:
+            owner = json.loads(record.read_text())
+        except FileNotFoundError:
+            continue  # its owner has released it meanwhile
         if is_over(owner["pid"], owner["started"]):
             Claim(int(record.stem), Path(owner["data"])).release()
 

@@ -127,6 +127,11 @@ def test_who_gets_an_account_of_the_hubs_own(fresh: Machine) -> None:
     fresh.put("/etc/sudoers.d/lara", "Defaults:lara rootpw\nlara ALL=(ALL) ALL\n", mode="0440")
     assert planned_admin(fresh, ask, locked.name, "password of root\n") == [OWN_ADMIN]
 
+    # A password, which sudo asks for; but docker asks for none.
+    fresh.run(["groupadd", "--system", "docker"])
+    add_person(fresh, "dora", "dora's own password", groups=["docker"], sudo="password")
+    assert planned_admin(fresh, ask, "dora", "dora's own password\n") == [OWN_ADMIN]
+
     # Root itself, with no sudo at all.
     assert planned_admin(fresh, [], "root") == [OWN_ADMIN]
 

@@ -70,6 +70,7 @@ class Visitor:
 
     def __init__(self, machine: Machine) -> None:
         self.name = ""
+        self._kernels: list[Kernel] = []
         self._address = machine.address
         self._context = trust(machine)
         self._client = httpx.Client(
@@ -85,6 +86,8 @@ class Visitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for kernel in self._kernels:
+            kernel.close()
         self._client.close()
 
     # --- pages -----------------------------------------------------------------------------------
@@ -146,7 +149,8 @@ class Visitor:
             cookie=cookies,
             origin=f"https://{HOST}",
         )
-        return Kernel(identity, connection)
+        self._kernels.append(Kernel(identity, connection))
+        return self._kernels[-1]
 
     def cookies(self) -> list[Any]:
         """All cookies that were set (http.cookiejar.Cookie)."""
@@ -197,5 +201,5 @@ class Kernel:
         return output.strip()
 
     def close(self) -> None:
-        """Hang up; the kernel goes on."""
+        """Hang up; the kernel goes on. The same again does nothing."""
         self._connection.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from installer import bootstrap
+from installer import bootstrap, own_environment
 from installer.host.errors import Problem
 
 CHECKOUT = Path(__file__).parents[2]
@@ -29,8 +29,9 @@ def imported_by(tree: ast.Module) -> set[str]:
     return modules
 
 
-def test_it_parses_on_an_old_python() -> None:
-    ast.parse((CHECKOUT / "installer" / "bootstrap.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+@pytest.mark.parametrize("module", ["bootstrap", "own_environment"])
+def test_it_parses_on_an_old_python(module: str) -> None:
+    ast.parse((CHECKOUT / "installer" / f"{module}.py").read_text(encoding="utf-8"), feature_version=(3, 6))
 
 
 def test_it_and_all_it_imports_need_only_the_standard_library() -> None:
@@ -61,8 +62,8 @@ def test_another_list_python_or_processor_is_another_environment() -> None:
 
 def test_the_package_is_the_one_for_the_python_that_runs() -> None:
     default = Path("/usr/bin/python3.12")
-    assert bootstrap.venv_package(default, default) == "python3-venv"
-    assert bootstrap.venv_package(Path("/usr/bin/python3.13"), default) == "python3.13-venv"
+    assert own_environment.venv_package(default, default) == "python3-venv"
+    assert own_environment.venv_package(Path("/usr/bin/python3.13"), default) == "python3.13-venv"
 
 
 def test_the_second_start_runs_this_checkout_and_leaves_no_bytecode_in_it(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_environments_of_other_versions_go_unless_in_use(tmp_path: Path) -> None
     (tmp_path / ".lock").touch()
     with (tmp_path / "in-use" / ".complete").open() as marker:
         fcntl.flock(marker, fcntl.LOCK_SH)
-        bootstrap._remove_others(tmp_path / "current")
+        own_environment._remove_others(tmp_path / "current")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "current", "in-use"]
 
 
