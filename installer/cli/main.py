@@ -20,7 +20,7 @@ COMMANDS = ("apply", "plan", "status", "diff", "config")
 """Each is a module beside this one."""
 
 
-def parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The command line: of the command that `argv` names (importing the others takes time), else of all."""
     top = argparse.ArgumentParser(
         prog="installer",
