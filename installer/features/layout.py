@@ -32,6 +32,7 @@ _EXAMPLE = Site(
         machine="x86_64",
         hostname="hub",
         fqdn="hub.example.org",
+        ipv6=True,
         addresses=("192.0.2.10",),
         nginx=None,
         sites=Sites(),

@@ -20,7 +20,7 @@ FEATURE = "proxy"
 
 
 def resources(site: Site) -> tuple[Resource, ...]:
-    """Account, tokens, socket directories (now, and by tmpfiles at each boot), and the unit."""
+    """Account, token, socket directories (now, and by tmpfiles at each boot), and the unit."""
     program = helper(FEATURE, "jupyterhub-proxy", "proxy_with_token.sh")
     node = node_binary(site.revision_path, site.facts.python)
     unit = unit_file(FEATURE, paths.PROXY_UNIT, site, (program,), node=node)

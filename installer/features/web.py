@@ -40,10 +40,12 @@ def resources(site: Site) -> tuple[Resource, ...]:
         text=render(
             "nginx/jupyterhub.conf.j2",
             base_url=site.config.hub.base_url,
-            server_names=(*site.names, *site.addresses),
+            # An IPv6 address stands in brackets in the Host header.
+            server_names=(*site.names, *(f"[{a}]" if ":" in a else a for a in site.addresses)),
             default_server_80=_free(sites, 80) and (bool(stock) or not sites.stock_enabled),
             default_server_443=_free(sites, 443),
             nginx=_nginx_version(site),
+            ipv6=site.facts.ipv6,
         ),
         needs=("package:nginx", f"certificate:{paths.SITE_CERTIFICATE}", *(placeholder.key for placeholder in stock)),
     )

@@ -24,6 +24,7 @@ class HostFacts(BaseModel):
     python: the system Python's full version, e.g. "3.11.2"; python_program: its absolute path.
     hostname: the short or full name the machine has; fqdn: the full one that /etc/hosts gives, else hostname.
     addresses: global IPv4 and IPv6 addresses, in the order of the interfaces.
+    ipv6: whether the kernel knows IPv6 at all (ipv6.disable=1 takes it away).
     sites: what nginx serves besides us.
     hub_fragments: the admin's own *.py in conf.d.
     """
@@ -37,6 +38,7 @@ class HostFacts(BaseModel):
     hostname: str
     fqdn: str
     addresses: tuple[str, ...]
+    ipv6: bool
     nginx: tuple[int, ...] | None
     sites: Sites
     hub_fragments: tuple[Path, ...] = ()
@@ -53,6 +55,7 @@ def gather() -> HostFacts:
         hostname=hostname,
         fqdn=_full_name(hostname),
         addresses=_addresses(),
+        ipv6=Path("/proc/net/if_inet6").exists(),
         nginx=nginx_server.version(),
         sites=nginx_server.sites(),
         hub_fragments=tuple(sorted(paths.CONF_D.glob("*.py"))),

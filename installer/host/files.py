@@ -9,6 +9,8 @@ import os
 import pwd
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,45 +72,43 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
 
 
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A name beside `path`, for the block to make; at its end that takes the place of `path`, or is gone."""
+    try:
+        temporary = _beside(path)
+        try:
+            yield temporary
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        fsync_directory(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def write(path: Path, data: bytes, *, mode: int, owner: str | None = None, group: str | None = None) -> None:
     """Put `data` at `path` in one step: temporary file beside it, owner, mode, fsync, rename, fsync of the directory.
 
     owner, group: by name; whoever runs this (root, on a server) where None.
     A symbolic link at `path` is replaced, not followed. Raises Problem: a full disk, a read-only directory.
     """
-    try:
-        temporary = _beside(path)
+    with _appearing(path) as temporary:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                if owner is not None and group is not None:
-                    os.fchown(stream.fileno(), uid_of(owner), gid_of(group))
-                os.fchmod(stream.fileno(), mode)
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        fsync_directory(path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from error
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            if owner is not None and group is not None:
+                os.fchown(stream.fileno(), uid_of(owner), gid_of(group))
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
 
 
 def link(path: Path, target: str) -> None:
     """Make `path` a symbolic link to `target` in one step, replacing a link that is there. Raises Problem."""
-    try:
-        temporary = _beside(path)
+    with _appearing(path) as temporary:
         temporary.symlink_to(target)
-        try:
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        fsync_directory(path.parent)
-    except OSError as error:
-        raise unwritable(path, error) from error
 
 
 def remove(path: Path) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 from typing import ClassVar
 
-from installer.engine.resource import Attributes, Resource
+from installer.engine.resource import Attributes
 from installer.host import files
 from installer.host.errors import Problem
+from installer.resources.at_path import AtPath
 
 
-class Directory(Resource):
+class Directory(AtPath):
     """A directory.
 
     ours: nothing but ours may be in it, so that one which someone else has filled is not taken over.
@@ -19,21 +19,10 @@ class Directory(Resource):
 
     kind: ClassVar[str] = "directory"
 
-    path: Path
     mode: int = 0o755
     owner: str = "root"
     group: str = "root"
     ours: bool = False
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return str(self.path)
-
-    @property
-    def provides(self) -> tuple[str, ...]:
-        """Its path."""
-        return (str(self.path),)
 
     @property
     def implied_needs(self) -> tuple[str, ...]:

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from installer.engine.resource import Attributes, Resource
+from installer.engine.resource import Attributes
 from installer.host import files, paths
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
+from installer.resources.at_path import AtPath
 
 
-class File(Resource):
+class File(AtPath):
     """A file with the given text.
 
     mode: permission bits.
@@ -27,23 +28,12 @@ class File(Resource):
 
     kind: ClassVar[str] = "file"
 
-    path: Path
     text: str
     mode: int = 0o644
     owner: str = "root"
     group: str = "root"
     check: tuple[str, ...] = ()
     check_as: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return str(self.path)
-
-    @property
-    def provides(self) -> tuple[str, ...]:
-        """Its path."""
-        return (str(self.path),)
 
     @property
     def implied_needs(self) -> tuple[str, ...]:

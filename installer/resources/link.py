@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
-from installer.engine.resource import Attributes, Resource
+from installer.engine.resource import Attributes
 from installer.host import files
+from installer.resources.at_path import AtPath
 
 
-class Link(Resource):
+class Link(AtPath):
     """A symbolic link of ours, switched in one step."""
 
     kind: ClassVar[str] = "link"
 
-    path: Path
     target: str
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return str(self.path)
-
-    @property
-    def provides(self) -> tuple[str, ...]:
-        """Its path."""
-        return (str(self.path),)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar
 
-from installer.engine.resource import Attributes, Resource
+from installer.engine.resource import Attributes
 from installer.host import files, paths
 from installer.host.errors import Problem
 from installer.host.process import Completed, run
+from installer.resources.at_path import AtPath
 from installer.resources.file import File
 
 
@@ -63,23 +64,12 @@ class NginxSite(File):
         return run(argv, check=False)
 
 
-class DisabledSite(Resource):
+class DisabledSite(AtPath):
     """A link in sites-enabled/ that is taken away while we are here, and put back when we go."""
 
     kind: ClassVar[str] = "disabled-site"
 
-    path: Path
     target: str
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return str(self.path)
-
-    @property
-    def provides(self) -> tuple[str, ...]:
-        """Its path."""
-        return (str(self.path),)
 
     @property
     def reads(self) -> tuple[str, ...]:

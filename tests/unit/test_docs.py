@@ -10,6 +10,7 @@ import pytest
 
 from installer.cli.reference import command_line_page
 from installer.features.layout import layout_page
+from installer.host import paths
 from installer.host.errors import ExitCode
 
 CHECKOUT = Path(__file__).parents[2]
@@ -47,6 +48,12 @@ def test_every_page_is_in_the_index() -> None:
     index = CHECKOUT / "docs" / "README.md"
     linked = {(index.parent / link).resolve() for link in LINK.findall(index.read_text(encoding="utf-8"))}
     assert {page for page in PAGES if page != index} <= linked
+
+
+def test_the_readme_names_what_is_there() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    accounts = {paths.HUB_USER, paths.PROXY_USER, paths.CULLER_USER, paths.BUILD_USER, paths.MEMBERS_GROUP}
+    assert all(re.search(rf"\b{name}\b", readme) for name in {*accounts, paths.USERS_SLICE, str(paths.HUB_API_PORT)})
 
 
 def test_exit_codes_are_told_of() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.engine.executor import WORKERS
 from installer.engine.lock import exclusive
 from installer.engine.plan import make_plan
 from installer.engine.resource import Resource
@@ -146,6 +147,15 @@ def test_what_was_there_before_the_first_run_goes_back_to_what_it_was(store: Sto
     with pytest.raises(Problem, match="not healthy"):
         carry_out(store, Request(desired, "ada", "", {}), plan, Silent(), unhealthy)
     assert Note.host == {"a": "found"}
+
+
+def test_a_failure_begins_nothing_of_what_is_ready_and_waits_for_nothing_else(store: Store) -> None:
+    """More is ready than there are workers: what has none yet is never begun, and nobody waits for it."""
+    Note.failing.update(f"bad{number}" for number in range(WORKERS))
+    bad = [note(f"bad{number}") for number in range(WORKERS)]
+    with pytest.raises(Problem, match="bad0 failed"):
+        run(store, [*bad, *(note(f"more{number}") for number in range(50))])
+    assert Note.host == {}
 
 
 def test_interrupted_it_abandons_what_is_under_way_and_goes_back(store: Store) -> None:

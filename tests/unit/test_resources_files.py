@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from installer.host.errors import Problem
+from installer.resources.certificate import CertificateAuthority
 from installer.resources.directory import Directory
 from installer.resources.file import File
 from installer.resources.link import Link
+from installer.resources.secret import Secret
 
 ME = getpass.getuser()
 MY_GROUP = grp.getgrgid(os.getgid()).gr_name
@@ -122,3 +124,31 @@ def test_a_link_is_switched_in_one_step(tmp_path: Path) -> None:
     assert wanted.probe() == {"target": "new"}
     wanted.remove()
     assert wanted.probe() is None
+
+
+def test_the_half_written_file_of_a_killed_run_goes_with_the_next_write(tmp_path: Path) -> None:
+    (tmp_path / ".a.0123abcd.new").write_text("ha")
+    (tmp_path / ".b.0123abcd.new").write_text("somebody else's")
+    file(tmp_path / "a").realize(None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.0123abcd.new", "a"]
+
+
+def test_what_was_found_is_put_back_with_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("found\n")
+    (tmp_path / "a").chmod(0o604)
+    (tmp_path / "d").mkdir(mode=0o700)
+    directory = Directory(feature="test", path=tmp_path / "d", mode=0o711, owner=ME, group=MY_GROUP)
+    for wanted in (file(tmp_path / "a"), directory):
+        before, text = wanted.probe(), wanted.present_content()
+        assert before is not None
+        wanted.realize(before)
+        assert wanted.probe() == wanted.wanted()
+        wanted.as_before(before, text).realize(wanted.probe())
+        assert wanted.probe() == before
+
+
+def test_below_a_file_there_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    below = tmp_path / "a" / "b"
+    assert Secret(feature="test", path=below).probe() is None
+    assert CertificateAuthority(feature="test", certificate=below, key_file=below, common_name="x").probe() is None

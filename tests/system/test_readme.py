@@ -1,0 +1,101 @@
+"""What the README tells an admin to type does what it says, from the first command to the last."""
+
+from __future__ import annotations
+
+import re
+
+from tests.system.machine import Machine
+from tests.system.machine_person import ADMIN, APPLY_SECONDS, CHECKOUT, REPOSITORY, password_line
+from tests.system.machine_process import Result
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+ANSWERS = "pea soup\n" * 2 + "\n" * 5 + "y\n"
+"""What adduser asks for: a password twice, five facts about a person, and whether that is right."""
+
+VOLATILE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/cache", "/home", "/srv",
+            "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd", "/var/lib/sudo")  # fmt: skip
+"""Where a machine or a person writes (dpkg is asked for packages); only for our name is it looked there."""
+
+LEFT_BY_OTHERS = re.compile(
+    r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)- "  # copies from before the last change
+    r"|\w+  /etc/(ld\.so\.cache|subuid|subgid)"
+    r"|/var/www\b"  # nginx's welcome page, which its package does not take along
+    r"|/root/\.ipython\b"  # IPython's, wherever it runs
+)
+
+
+def test_from_top_to_bottom(fresh: Machine) -> None:
+    """Install, operate, add a kernel, take it all off: nothing of ours is left, and nothing else is missing."""
+    before = _state(fresh)
+    install, _ = _blocks("Install")
+    assert "The hub is up:" in _type(fresh, install).stdout
+
+    add_member, plan_and_apply, look = _blocks("Operate")
+    (config,) = _blocks("Operate", "yaml")
+    _type(fresh, add_member, answers=ANSWERS)
+    fresh.put("/etc/jupyterhub/installer.yaml", config)
+    assert "The hub is up: https://hub.example.org/" in _type(fresh, plan_and_apply).stdout
+    _answers(fresh, "hub.example.org")
+    assert "Nothing was changed by hand" in _type(fresh, look).stdout
+
+    (add_kernel,) = _blocks("Add a kernel")
+    _type(fresh, add_kernel)
+    assert _prefix_in_kernel(fresh, "physics", user="grace") == "/opt/kernels/physics"
+
+    remove, purge = _blocks("Take it off again")
+    _type(fresh, remove)
+    _type(fresh, purge, answers="y\n")
+    fresh.run(["userdel", "--remove", "grace"], check=False)
+    fresh.run(["rm", "-r", "/opt/kernels"])
+    after = _state(fresh)
+    assert "\n".join(sorted(after - before)) == "", "left behind"
+    assert "\n".join(sorted(before - after)) == "", "gone as well"
+    assert fresh.run(["find", "/etc", "/opt", "/run", "/tmp", "/var", "-iname", "*jupyter*"]).stdout == ""
+    assert fresh.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "*jupyter*"]).stdout == ""
+    assert fresh.run(["systemctl", "--failed", "--plain", "--no-legend"]).stdout == ""
+
+
+def test_tests_are_run_as_the_readme_says() -> None:
+    """By the command that CI runs as well."""
+    assert "\nsudo scripts/test " in _blocks("Install")[1]
+    assert "exec scripts/test" in (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def _blocks(heading: str, language: str = "sh") -> list[str]:
+    """The code blocks of one section."""
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+
+
+def _type(machine: Machine, commands: str, *, answers: str = "") -> Result:
+    """What the admin's shell does with the commands; sudo is told the password each time, what it runs the answers."""
+    script = f"""\
+sudo() {{ printf %s "$TYPED" | command sudo --reset-timestamp --stdin --prompt= "$@"; }}
+set -ex
+{commands}"""
+    typed = {"TYPED": password_line(ADMIN) + answers}
+    return machine.run(["bash", "-c", script], user=ADMIN.name, cwd=CHECKOUT, env=typed, timeout=APPLY_SECONDS)
+
+
+def _answers(machine: Machine, name: str) -> None:
+    trusting = ["--cacert", "/etc/jupyterhub/tls/ca.crt", "--resolve", f"{name}:443:127.0.0.1"]
+    machine.run(["curl", "--silent", "--fail", "--noproxy", "*", *trusting, f"https://{name}/hub/login"])
+
+
+def _prefix_in_kernel(machine: Machine, kernel: str, user: str) -> str:
+    """Where the Python of a kernel is, by its own word, with the search path that users' servers have."""
+    found = re.search(r'"JUPYTER_PATH": "(.*)"', machine.read("/etc/jupyterhub/jupyterhub_config.py"))
+    assert found
+    machine.put("/tmp/cell.py", "import sys; print(sys.prefix)")
+    words = ["/opt/jupyter/.venv/bin/jupyter", "run", f"--kernel={kernel}", "/tmp/cell.py"]
+    return machine.run(words, user=user, env={"JUPYTER_PATH": found[1]}).stdout.strip()
+
+
+def _state(machine: Machine) -> set[str]:
+    """Files with owner and mode, the content of those in /etc, the packages: whatever might be left behind."""
+    pruned = " -o ".join(f"-path {path}" for path in VOLATILE)
+    files = machine.run(rf"find / \( {pruned} \) -prune -o -name __pycache__ -prune -o -printf '%p %M %u %g %l\n'")
+    contents = machine.run("find /etc -type f -not -name '*-' -exec sha256sum {} +")
+    packages = machine.run(["dpkg-query", "--show", "--showformat=${Package} ${Version} ${db:Status-Abbrev}\n"])
+    lines = [*files.stdout.splitlines(), *contents.stdout.splitlines(), *packages.stdout.splitlines()]
+    return {line for line in lines if not LEFT_BY_OTHERS.match(line)}

@@ -1,0 +1,133 @@
+"""What the features ask for, on machines that differ in what matters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer.config.models import Config, Hub
+from installer.engine.graph import in_order
+from installer.engine.resource import Resource
+from installer.engine.store import Store, stored
+from installer.features import web
+from installer.features.everything import desired
+from installer.features.site import Admin, Site
+from installer.host import paths
+from installer.host.errors import Conflict
+from installer.host.facts import HostFacts
+from installer.host.nginx import ForeignSite, Sites
+from installer.resources.file import File
+from installer.resources.kinds import KINDS
+
+FACTS = HostFacts(
+    systemd=252,
+    python="3.11.2",
+    python_program=Path("/usr/bin/python3.11"),
+    machine="x86_64",
+    hostname="hub",
+    fqdn="hub.example.org",
+    addresses=("192.0.2.10", "2001:db8::10"),
+    ipv6=True,
+    nginx=(1, 22, 1),
+    sites=Sites(stock_enabled=True),
+)
+OTHER = ForeignSite(file="/etc/nginx/conf.d/blog.conf", names=("blog.example.org",), ports=(80, 443), default_ports=())
+
+
+def site(config: Config | None = None, admin: Admin | None = None, **facts: object) -> Site:
+    changed = FACTS.model_copy(update=facts)
+    return Site(config or Config(), changed, admin or Admin("ada", own=False), "0123456789ab")
+
+
+def text_of(resources: tuple[Resource, ...], path: Path) -> str:
+    return next(r.text for r in resources if isinstance(r, File) and r.path == path)
+
+
+VARIANTS = {
+    "bookworm": site(),
+    "newer nginx": site(nginx=(1, 26, 3), systemd=257),
+    "no nginx yet": site(nginx=None, sites=Sites()),
+    "no IPv6": site(ipv6=False, addresses=("192.0.2.10",)),
+    "below a path": site(Config(hub=Hub(base_url="/jupyter/", domain="hub.example.com"))),
+    "own admin": site(admin=Admin(paths.OWN_ADMIN, own=True, reason="nobody ran sudo")),
+    "beside others": site(sites=Sites(foreign=(OTHER,), stock_enabled=True)),
+    "Ubuntu 22.04": site(systemd=249, nginx=(1, 18, 0)),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_everything_is_in_order_and_can_be_stored_and_read_back(variant: Site, tmp_path: Path) -> None:
+    resources = desired(variant)
+    ordered = in_order(resources)
+    assert len(ordered) == len(resources)
+    store = Store(tmp_path, KINDS)
+    assert [store.restored(stored(resource)) for resource in resources] == list(resources)
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_texts_are_complete(variant: Site) -> None:
+    for resource in desired(variant):
+        if isinstance(resource, File):
+            assert resource.text.endswith("\n"), resource.key
+            assert "{{" not in resource.text, resource.key
+            assert "{%" not in resource.text, resource.key
+
+
+def test_what_is_asked_for_does_not_change_when_nginx_has_been_installed() -> None:
+    shipped = {249: (1, 18, 0), 252: (1, 22, 1), 255: (1, 24, 0), 257: (1, 26, 3), 259: (1, 28, 0), 262: (1, 30, 0)}
+    for systemd, version in shipped.items():
+        before = desired(site(systemd=systemd, nginx=None, sites=Sites()))
+        after = desired(site(systemd=systemd, nginx=version, sites=Sites()))
+        assert before == after, f"systemd {systemd}"
+
+
+def test_alone_it_is_the_default_site_and_beside_others_it_leaves_that_to_whoever_has_it() -> None:
+    alone = text_of(web.resources(VARIANTS["bookworm"]), paths.NGINX_SITE)
+    assert "listen 80 default_server;" in alone
+    assert "listen 443 ssl http2 default_server;" in alone
+    beside = text_of(web.resources(VARIANTS["beside others"]), paths.NGINX_SITE)
+    assert "listen 80;" in beside
+    assert "listen 443 ssl http2 default_server;" in beside
+    owner = OTHER.model_copy(update={"default_ports": (80, 443)})
+    neither = text_of(web.resources(site(sites=Sites(foreign=(owner,)))), paths.NGINX_SITE)
+    assert "default_server" not in neither
+
+
+def test_nginx_is_given_the_directives_it_understands() -> None:
+    assert "http2 on;" in text_of(web.resources(VARIANTS["newer nginx"]), paths.NGINX_SITE)
+    assert "http2 on;" not in text_of(web.resources(VARIANTS["Ubuntu 22.04"]), paths.NGINX_SITE)
+    assert "[::]" not in text_of(web.resources(VARIANTS["no IPv6"]), paths.NGINX_SITE)
+
+
+def test_no_browser_is_locked_out_by_hsts() -> None:
+    assert "Strict-Transport-Security" not in text_of(web.resources(VARIANTS["bookworm"]), paths.NGINX_SITE)
+
+
+def test_another_site_of_the_same_name_is_named() -> None:
+    same = OTHER.model_copy(update={"names": ("hub.example.org",)})
+    with pytest.raises(Conflict) as caught:
+        web.resources(site(sites=Sites(foreign=(same,))))
+    assert caught.value.what == "nginx already serves hub.example.org from /etc/nginx/conf.d/blog.conf"
+    assert "hub.domain" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("config", "facts", "url"),
+    [
+        (Config(), {}, "https://hub.example.org/"),
+        (Config(), {"fqdn": "hub"}, "https://192.0.2.10/"),
+        (Config(), {"fqdn": "hub", "addresses": ()}, "https://hub/"),
+        (Config(hub=Hub(domain="j.example.com", base_url="/jupyter/")), {}, "https://j.example.com/jupyter/"),
+        (Config(hub=Hub(domain="2001:db8::1")), {}, "https://[2001:db8::1]/"),
+    ],
+)
+def test_the_address_that_people_are_told(config: Config, facts: dict[str, Any], url: str) -> None:
+    assert site(config, **facts).url == url
+
+
+def test_the_one_who_ran_sudo_is_the_admin_unless_the_config_says_who() -> None:
+    assert site().admin_users == ("ada",)
+    assert site(Config(hub=Hub(admin_users=("grace",)))).admin_users == ("grace",)
+    assert site(Config(hub=Hub(admin_users=()))).admin_users == ()
