@@ -164,9 +164,9 @@ def test_default_kernel_is_python3(grace: Visitor) -> None:
 
 def test_cell_runs_as_the_person(kernel: Kernel) -> None:
     assert kernel.run("print(6 * 7)") == "42"
-    assert kernel.run("import getpass, os; print(getpass.getuser(), os.getcwd(), oct(os.umask(0o22)))") == (
-        "grace /home/grace 0o22"
-    )
+    assert kernel.run("import getpass, os; print(getpass.getuser(), os.getcwd())") == "grace /home/grace"
+    # As in a session on the machine itself, which PAM decides; in any case not the one of the hub's units.
+    assert kernel.run("print(oct(os.umask(0o22)))") in {"0o22", "0o2"}
     assert kernel.run("import sys; print(sys.prefix.startswith('/opt/jupyter/'))") == "True"
 
 
