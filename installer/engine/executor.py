@@ -42,9 +42,11 @@ def execute(plan: Plan, journal: Journal, reporter: Reporter) -> None:
         except BaseException as failure:
             with undisturbed():
                 pool.shutdown(wait=False, cancel_futures=True)
+                # wait() would wait for a cancelled one for ever: there is no thread left that looks at it.
+                begun = {future: change for future, change in running.items() if not future.cancelled()}
                 if not isinstance(failure, Exception):
-                    _abandon(running, reporter)
-                wait(running)
+                    _abandon(begun, reporter)
+                wait(begun)
             raise
     for change in plan.changes:
         if change.action is Action.REMOVE:

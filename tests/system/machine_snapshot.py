@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
 
 from tests.system.machine import Machine
 from tests.system.machine_person import CHECKOUT
@@ -18,8 +18,28 @@ MANAGED = (
     "/etc/jupyterhub", "/etc/sudoers.d", "/etc/nginx/conf.d", "/etc/nginx/sites-enabled", "/etc/systemd/system",
     "/etc/pam.d", "/etc/tmpfiles.d", "/opt", "/var/cache/jupyterhub-installer", "/var/lib/jupyterhub-installer",
 )  # fmt: skip
-# Made anew at each first apply, as random as they should be; databases, downloads and times.
-_OWN = r"/secrets/|/tls/|/var/lib/jupyterhub-installer/|/var/cache/jupyterhub-installer/(uv|npm)/|\.pyc$|RECORD$"
+# Made anew at each first apply, as random as they should be; and what remembers times.
+_OWN = r"/secrets/|/tls/|/var/lib/jupyterhub-installer/"
+# Downloads, the installer's own program, and as many generations as there were applies.
+_UNLIKE = r"^/var/cache/jupyterhub-installer/(uv|npm)/|^/var/lib/jupyterhub-installer/(env|generations)/"
+
+# In a file's content no addresses, which every machine has its own of; none of what is the same by its revision's name.
+_LIST = r"""
+import grp, hashlib, json, os, pathlib, pwd, re, stat, sys
+found = {}
+for place in sys.argv[1:]:
+    top = pathlib.Path(place)
+    for path in [top, *top.rglob("*")]:
+        status = path.lstat()
+        said = [stat.filemode(status.st_mode), pwd.getpwuid(status.st_uid)[0], grp.getgrgid(status.st_gid)[0]]
+        if path.is_symlink():
+            said.append(os.readlink(path))
+        elif path.is_file() and not re.search("/revisions/|OWN", str(path)):
+            content = re.sub(rb"\d+(\.\d+){3}", b"ADDRESS", path.read_bytes())
+            said.append(hashlib.sha256(content).hexdigest())
+        found[str(path)] = " ".join(said)
+print(json.dumps(found))
+""".replace("OWN", _OWN)
 
 
 def snapshot(machine: Machine) -> dict[str, str]:
@@ -41,22 +61,16 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
     ]
 
 
-def managed(machine: Machine, places: Sequence[str] = MANAGED) -> dict[str, str]:
+def managed(machine: Machine) -> dict[str, str]:
     """All that an apply makes: files with mode, owner and content, accounts, units. The same on any two machines."""
-    words = ["find", *places, "-path", "*/installer/env/*", "-prune", "-o", "-printf", "%p\\t%y %m %u:%g %l\\n"]
-    state = dict(line.split("\t", 1) for line in machine.run(words).stdout.splitlines())
-    hashed = machine.run(["find", *places, "-type", "f", "-size", "-1M", "-exec", "sha256sum", "{}", "+"], timeout=120)
-    for line in hashed.stdout.splitlines():
-        digest, path = line.split(None, 1)
-        if not re.search(_OWN, path):
-            state[path] += digest
-    for unit in machine.run("systemctl list-unit-files --no-legend 'jupyter*' nginx.service").stdout.splitlines():
-        state[f"unit file {unit.split()[0]}"] = unit.split()[1]
-    for unit in machine.run("systemctl list-units --all --no-legend --plain 'jupyterhub*' nginx.service").stdout.split(
-        "\n"
-    ):
-        if unit and "@" not in unit:
-            state[f"unit {unit.split()[0]}"] = unit.split()[2]
+    state = dict(json.loads(machine.run(["python3", "-c", _LIST, *MANAGED], timeout=120).stdout))
+    for line in machine.run("systemctl list-unit-files --no-legend 'jupyter*' nginx.service").stdout.splitlines():
+        unit, enabled, *_ = line.split()
+        state[f"unit file {unit}"] = enabled
+    for line in machine.run("systemctl list-units --no-legend --plain 'jupyterhub*' nginx.service").stdout.splitlines():
+        unit, _, active, *_ = line.split()
+        if "@" not in unit:
+            state[f"unit {unit}"] = active
     for account in machine.run("getent passwd | cut -d: -f1,5-7; getent group | cut -d: -f1,4").stdout.splitlines():
         state[f"account {account}"] = "there"
-    return {path: what for path, what in state.items() if not re.search(r"installer/env|/(uv|npm)/|generations/", path)}
+    return {path: what for path, what in state.items() if not re.search(_UNLIKE, path)}

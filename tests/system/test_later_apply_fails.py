@@ -25,6 +25,8 @@ FIRST = f"{STATE}/generations/000001.json"
 def campus(applied_server: Applied) -> Iterator[Machine]:
     with Machine(applied_server[0]) as machine:
         add_person(machine, GRACE, PASSWORD, groups=["jupyterhub-users"])
+        # It has another address than the one that it was installed on.
+        assert apply_as_root(machine).ok
         yield machine
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.engine.executor import WORKERS
 from installer.engine.lock import exclusive
 from installer.engine.plan import make_plan
 from installer.engine.resource import Resource
@@ -19,10 +20,10 @@ from tests.unit.resources_in_memory import Impatient, KeptNote, Note, Silent, Sl
 
 @pytest.fixture(autouse=True)
 def _empty_host() -> Iterator[None]:
-    for state in (Note.host, Note.done, Note.failing):
+    for state in (Note.host, Note.done, Note.failing, Slow.begun, Slow.abandoned):
         state.clear()
     yield
-    for state in (Note.host, Note.done, Note.failing):
+    for state in (Note.host, Note.done, Note.failing, Slow.begun, Slow.abandoned):
         state.clear()
 
 
@@ -146,6 +147,19 @@ def test_what_was_there_before_the_first_run_goes_back_to_what_it_was(store: Sto
     with pytest.raises(Problem, match="not healthy"):
         carry_out(store, Request(desired, "ada", "", {}), plan, Silent(), unhealthy)
     assert Note.host == {"a": "found"}
+
+
+def test_a_failure_begins_nothing_more_and_waits_for_nothing_else(store: Store) -> None:
+    """More is ready than there are workers: what has none yet is never begun, and nobody waits for it."""
+    Note.failing.add("bad")
+    release = threading.Timer(0.5, Slow.abandoned.set)
+    release.start()
+    slow = [Slow(feature="test", title=f"slow{number}", text="x") for number in range(WORKERS)]
+    with pytest.raises(Problem, match="bad failed"):
+        run(store, [note("bad"), *slow, *(note(f"more{number}") for number in range(WORKERS))])
+    release.join()
+    assert Note.host == {}
+    assert "+more0" not in Note.done
 
 
 def test_interrupted_it_abandons_what_is_under_way_and_goes_back(store: Store) -> None:
