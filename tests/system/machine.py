@@ -183,7 +183,8 @@ class Machine:
         join = ["/bin/sh", "-ec", 'echo $$ > "$1"; shift; exec "$@"', "sh", cgroup]
         enter = ["nsenter", f"--target={self._leader}", "-m", "-p", "-u", "-i", "-n", "-C"]
         become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
-        clean = ["env", "--ignore-environment", f"--chdir={cwd or home}"]
+        # Signals too as a login has them: what those who run the tests ignore would be ignored in there.
+        clean = ["env", "--ignore-environment", "--default-signal", f"--chdir={cwd or home}"]
         return [*join, *enter, *become, *clean, *(f"{name}={value}" for name, value in variables.items()), *words]
 
     def run(
