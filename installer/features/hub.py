@@ -49,7 +49,8 @@ def resources(site: Site) -> tuple[Resource, ...]:
         Service(
             feature=FEATURE,
             unit=paths.HUB_UNIT,
-            files=(unit.path, configuration.path, *_SECRETS, *site.facts.hub_fragments),
+            # The directory too: it changes when a fragment goes.
+            files=(unit.path, configuration.path, *_SECRETS, paths.CONF_D, *site.facts.hub_fragments),
             check=(*check, str(paths.HUB_CONFIG)),
             check_as=paths.HUB_USER,
             needs=(

@@ -32,7 +32,7 @@ def chromium(machine: Machine, home: Path) -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             home / "profile",
-            executable_path="/usr/bin/chromium",
+            executable_path=_in_network_of(machine, home),
             args=arguments,
             env={**os.environ, "HOME": str(home)},
             viewport={"width": 1180, "height": 620},
@@ -43,6 +43,18 @@ def chromium(machine: Machine, home: Path) -> Iterator[BrowserContext]:
             yield context
         finally:
             context.close()
+
+
+def _in_network_of(machine: Machine, home: Path) -> Path:
+    """A program that is Chromium in the machine's own network.
+
+    In the host's, each other machine that comes or goes is a change of the network, on which Chromium drops what it is
+    loading (ERR_NETWORK_CHANGED).
+    """
+    program = home / "chromium"
+    program.write_text(f'#!/bin/sh\nexec nsenter --net=/run/netns/{machine.name} /usr/bin/chromium "$@"\n')
+    program.chmod(0o755)
+    return program
 
 
 def _trust(machine: Machine, home: Path) -> None:

@@ -406,7 +406,10 @@ def test_server_that_is_turned_away_asks_again(campus: Machine) -> None:
         heidi.login("heidi", PASSWORD)
         campus.run(["systemctl", "stop", "jupyterhub-adopt.socket"])
         heidi.get("/hub/spawn")
-        time.sleep(2)
+        waits = ["pgrep", "--uid", "heidi", "--full", "sudospawner-singleuser"]
+        until("her server to ask", lambda: campus.run(waits, check=False).ok)
+        time.sleep(1)
+        assert campus.run(waits, check=False).ok
         campus.run(["systemctl", "start", "jupyterhub-adopt.socket"])
         until("her server", lambda: heidi.get("/hub/spawn-pending/heidi", follow=False).is_redirect)
         assert campus.run(["pgrep", "--uid", "heidi", "--full", "jupyterhub-singleuser"]).ok

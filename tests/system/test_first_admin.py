@@ -43,6 +43,13 @@ def cloud(server: Layer) -> Iterator[Cloud]:
         yield Cloud(machine, machine.run(words, user="ubuntu", cwd=CHECKOUT, timeout=300))
 
 
+@pytest.fixture(scope="module")
+def bare(server: Layer) -> Iterator[Machine]:
+    """A server on which nothing gets applied."""
+    with Machine(server) as machine:
+        yield machine
+
+
 def members(machine: Machine) -> list[str]:
     return machine.run(["getent", "group", "jupyterhub-users"]).stdout.strip().rpartition(":")[2].split(",")
 
@@ -108,43 +115,43 @@ def test_changed_password_stays_changed(cloud: Cloud) -> None:
         assert visitor.hub_user()["admin"] is True
 
 
-def test_who_gets_an_account_of_the_hubs_own(fresh: Machine) -> None:
+def test_who_gets_an_account_of_the_hubs_own(bare: Machine) -> None:
     """As the plan has it, for everyone who can get at root."""
 
     def password_line(person: Person) -> str:
         return f"{person.password}\n"
 
     ask = ["sudo", "--reset-timestamp", "--stdin", "--prompt="]
-    assert planned_admin(fresh, ask, ADMIN.name, password_line(ADMIN)) == [ADMIN.name]
+    assert planned_admin(bare, ask, ADMIN.name, password_line(ADMIN)) == [ADMIN.name]
 
     # A password, but sudo wants none.
-    free = add_person(fresh, "felix", "felix' own password", sudo="nopasswd")
-    assert planned_admin(fresh, ["sudo", "-n"], free.name) == [OWN_ADMIN]
+    free = add_person(bare, "felix", "felix' own password", sudo="nopasswd")
+    assert planned_admin(bare, ["sudo", "-n"], free.name) == [OWN_ADMIN]
 
     # sudo wants a password, but not the account's, which is locked.
-    locked = add_person(fresh, "lara", None)
-    fresh.run(["chpasswd"], stdin="root:password of root\n")
-    fresh.put("/etc/sudoers.d/lara", "Defaults:lara rootpw\nlara ALL=(ALL) ALL\n", mode="0440")
-    assert planned_admin(fresh, ask, locked.name, "password of root\n") == [OWN_ADMIN]
+    locked = add_person(bare, "lara", None)
+    bare.run(["chpasswd"], stdin="root:password of root\n")
+    bare.put("/etc/sudoers.d/lara", "Defaults:lara rootpw\nlara ALL=(ALL) ALL\n", mode="0440")
+    assert planned_admin(bare, ask, locked.name, "password of root\n") == [OWN_ADMIN]
 
     # A password, which sudo asks for; but docker asks for none.
-    fresh.run(["groupadd", "--system", "docker"])
-    add_person(fresh, "dora", "dora's own password", groups=["docker"], sudo="password")
-    assert planned_admin(fresh, ask, "dora", "dora's own password\n") == [OWN_ADMIN]
+    bare.run(["groupadd", "--system", "docker"])
+    add_person(bare, "dora", "dora's own password", groups=["docker"], sudo="password")
+    assert planned_admin(bare, ask, "dora", "dora's own password\n") == [OWN_ADMIN]
 
     # Root itself, with no sudo at all.
-    assert planned_admin(fresh, [], "root") == [OWN_ADMIN]
+    assert planned_admin(bare, [], "root") == [OWN_ADMIN]
 
 
-def test_same_name_of_a_person_is_left_alone(fresh: Machine) -> None:
+def test_same_name_of_a_person_is_left_alone(bare: Machine) -> None:
     """Somebody has the name already: refused, named, and nothing is changed."""
-    add_person(fresh, OWN_ADMIN, "a person's own password")
-    add_person(fresh, "ubuntu", None, sudo="nopasswd")
-    before = fresh.run(["getent", "shadow", OWN_ADMIN]).stdout
-    said = fresh.run(["sudo", "-n", *apply_words()], user="ubuntu", cwd=CHECKOUT, check=False, timeout=300)
+    add_person(bare, OWN_ADMIN, "a person's own password")
+    add_person(bare, "ubuntu", None, sudo="nopasswd")
+    before = bare.run(["getent", "shadow", OWN_ADMIN]).stdout
+    said = bare.run(["sudo", "-n", *apply_words()], user="ubuntu", cwd=CHECKOUT, check=False, timeout=300)
     assert said.code == 1
     assert f"the account '{OWN_ADMIN}' is there already" in said.stderr
     assert "hint:" in said.stderr
-    assert fresh.run(["getent", "shadow", OWN_ADMIN]).stdout == before
-    assert not fresh.run(["getent", "passwd", "jupyter"], check=False).ok
-    assert sudo(fresh, ADMIN, ["test", "-e", "/etc/jupyterhub"], check=False).code != 0
+    assert bare.run(["getent", "shadow", OWN_ADMIN]).stdout == before
+    assert not bare.run(["getent", "passwd", "jupyter"], check=False).ok
+    assert sudo(bare, ADMIN, ["test", "-e", "/etc/jupyterhub"], check=False).code != 0

@@ -20,10 +20,10 @@ from tests.unit.resources_in_memory import Impatient, KeptNote, Note, Silent, Sl
 
 @pytest.fixture(autouse=True)
 def _empty_host() -> Iterator[None]:
-    for state in (Note.host, Note.done, Note.failing):
+    for state in (Note.host, Note.done, Note.failing, Slow.begun, Slow.abandoned):
         state.clear()
     yield
-    for state in (Note.host, Note.done, Note.failing):
+    for state in (Note.host, Note.done, Note.failing, Slow.begun, Slow.abandoned):
         state.clear()
 
 
@@ -149,13 +149,17 @@ def test_what_was_there_before_the_first_run_goes_back_to_what_it_was(store: Sto
     assert Note.host == {"a": "found"}
 
 
-def test_a_failure_begins_nothing_of_what_is_ready_and_waits_for_nothing_else(store: Store) -> None:
+def test_a_failure_begins_nothing_more_and_waits_for_nothing_else(store: Store) -> None:
     """More is ready than there are workers: what has none yet is never begun, and nobody waits for it."""
-    Note.failing.update(f"bad{number}" for number in range(WORKERS))
-    bad = [note(f"bad{number}") for number in range(WORKERS)]
-    with pytest.raises(Problem, match="bad0 failed"):
-        run(store, [*bad, *(note(f"more{number}") for number in range(50))])
+    Note.failing.add("bad")
+    release = threading.Timer(0.5, Slow.abandoned.set)
+    release.start()
+    slow = [Slow(feature="test", title=f"slow{number}", text="x") for number in range(WORKERS)]
+    with pytest.raises(Problem, match="bad failed"):
+        run(store, [note("bad"), *slow, *(note(f"more{number}") for number in range(WORKERS))])
+    release.join()
     assert Note.host == {}
+    assert "+more0" not in Note.done
 
 
 def test_interrupted_it_abandons_what_is_under_way_and_goes_back(store: Store) -> None:
