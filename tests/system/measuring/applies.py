@@ -14,8 +14,7 @@ from tests.system.measuring import by_hand
 from tests.system.measuring.stage import Stage
 from tests.system.measuring.table import Row, load
 
-_CACHES = ("/root/.cache", "/root/.npm", "/var/cache/apt/archives", "/var/cache/jupyterhub-installer",
-           "/var/lib/apt/lists")  # fmt: skip
+_CACHES = ("root/.cache", "root/.npm", "var/cache/apt/archives", "var/cache/jupyterhub-installer", "var/lib/apt/lists")
 _BUILDER = "jupyterhub-build"
 
 
@@ -46,9 +45,9 @@ def measure(stage: Stage, runs: int, loads: list[float]) -> list[Row]:
 
 def _keep_caches(machine: Machine, file: Path) -> None:
     """Save what a next installation needn't download."""
-    there = [path for path in _CACHES if machine.run(["test", "-e", path], check=False).ok]
+    there = [path for path in _CACHES if machine.run(["test", "-e", f"/{path}"], check=False).ok]
     with file.open("wb") as archive:
-        _run(machine, ["tar", "--create", "--numeric-owner", *there], stdout=archive)
+        _run(machine, ["tar", "--create", "--numeric-owner", "--directory=/", *there], stdout=archive)
     # Its cache belongs to the account that builds: on the next machine that one needs the same number.
     account = machine.run(["getent", "passwd", _BUILDER], check=False).stdout
     file.with_suffix(".account").write_text(account)
