@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from installer.hub.app import Hub
-from installer.hub.config import BadConfig, assigned_at, culprit, one_line
+from installer.hub.config import BadConfig, additions, assigned_at, culprit, one_line
 
 PLACEHOLDERS = ("cookie_secret", "proxy_auth_token", "culler_token", "installer_token")
 
@@ -48,7 +48,7 @@ async def load(file: Path) -> None:
         raise BadConfig(f"{file}: JupyterHub gave up on it (exit code {end.code})") from None
     except Exception as error:  # noqa: BLE001 - whatever it is, the hub would not come up
         raise BadConfig(f"{culprit(error, file)}: {one_line(error)}") from None
-    refuse_taken_port(hub.hub.port, [file, *sorted((file.parent / "conf.d").glob("*.py"))])
+    refuse_taken_port(hub.hub.port, [file, *additions(file)])
 
 
 def refuse_taken_port(port: int, files: list[Path]) -> None:

@@ -12,6 +12,10 @@ from traitlets import HasTraits, TraitError
 from traitlets.config.loader import Config, LazyConfigValue, PyFileConfigLoader
 
 
+CONF_D = Path("/etc/jupyterhub/conf.d")
+"""The admin's own files."""
+
+
 class BadConfig(Exception):  # noqa: N818 - told to a person
     """The config can't be used; the message is one line that names file and line."""
 
@@ -32,8 +36,9 @@ def one_line(error: BaseException) -> str:
 
 
 def culprit(error: BaseException, path: Path) -> str:
-    """`file:line` of the innermost frame that is in the config or beside it; else the files, as far as that helps."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(path.parent)]
+    """`file:line` of the innermost frame that is in the config or in conf.d; else the files, as far as that helps."""
+    places = (path.parent, CONF_D)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if any(map(Path(f.filename).is_relative_to, places))]
     if frames:
         return f"{frames[-1].filename}:{frames[-1].lineno}"
     own = ", ".join(f"conf.d/{file.name}" for file in additions(path))
@@ -42,7 +47,9 @@ def culprit(error: BaseException, path: Path) -> str:
 
 def additions(path: Path) -> list[Path]:
     """The admin's own files, in the order in which the config reads them."""
-    return sorted((path.parent / "conf.d").glob("*.py"))
+    # The config may be a copy that is looked at elsewhere first; the one conf.d is where it always is.
+    directories = dict.fromkeys((path.parent / "conf.d", CONF_D))
+    return [file for directory in directories for file in sorted(directory.glob("*.py"))]
 
 
 def check(config: Config, classes: Iterable[type[HasTraits]], files: Iterable[Path]) -> None:

@@ -111,7 +111,7 @@ class File(AtPath):
             run([word.replace("{}", str(copy)) for word in self.check], user=self.check_as, timeout=120)
         except CommandFailed as failed:
             raise Problem(
-                f"the new {self.path} was refused by {Path(self.check[0]).name}; it was not put in place",
+                f"the new {self.path} was refused when it was checked; it was not put in place",
                 failed.hint.replace(str(copy), str(self.path)),
                 failed.detail.replace(str(copy), str(self.path)),
             ) from failed
