@@ -11,7 +11,6 @@ from pathlib import Path
 from traitlets import HasTraits, TraitError
 from traitlets.config.loader import Config, LazyConfigValue, PyFileConfigLoader
 
-
 CONF_D = Path("/etc/jupyterhub/conf.d")
 """The admin's own files."""
 
