@@ -1,4 +1,4 @@
-"""The main job on a server that has downloaded nothing yet: how long it takes, and how much memory."""
+"""The main job on a server that has downloaded nothing yet: how much memory it takes (scripts/bench has the time)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.system.machine import Machine
 from tests.system.machine_image import Layer
 from tests.system.machine_person import ADMIN, apply
 
-SECONDS = 180
+# The engine is the same everywhere; each suite has its share of the long tests.
+pytestmark = pytest.mark.only_on("bookworm")
+
 KILOBYTES = 1_500_000
 PSS = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Pss:/ {sum += $2} END {print sum}'"
 
@@ -41,5 +45,4 @@ def test_cold_apply(server: Layer, record_property: Callable[[str, object], None
         record_property("seconds", result.seconds)
         record_property("kilobytes", max(memory))
         print(f"cold apply on {machine.suite}: {result.seconds:.0f} s, at most {max(memory) // 1000} MB")
-        assert result.seconds < SECONDS
         assert max(memory) < KILOBYTES

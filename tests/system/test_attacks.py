@@ -543,7 +543,8 @@ def test_password_helper_survives_nonsense(campus: Machine) -> None:
 def test_time_does_not_tell_who_has_an_account(campus: Machine) -> None:
     """Nor who is a member."""
     seconds = {
-        name: ask_pam(campus, {"username": name, "password": "wrong"})[1]
+        # The shorter of two: what a busy host adds isn't what is asked about.
+        name: min(ask_pam(campus, {"username": name, "password": "wrong"})[1] for _ in range(2))
         for name in (GRACE, EVE, "no-such-account", "root")
     }
     assert max(seconds.values()) - min(seconds.values()) < 0.5, seconds

@@ -17,6 +17,9 @@ from tests.system.machine_process import Result
 from tests.system.machine_snapshot import differences, managed
 from tests.system.visitor import HOST, Visitor
 
+# The engine is the same everywhere; each suite has its share of the long tests.
+pytestmark = pytest.mark.only_on("trixie")
+
 FRAGMENT = "/etc/jupyterhub/conf.d/10-own.py"
 REVISIONS = "/opt/jupyter/revisions"
 
@@ -147,7 +150,6 @@ def test_the_disk_fills_up_while_the_environment_is_built(unbuilt: Machine) -> N
     assert unbuilt.run(f"find {REVISIONS} -type f").stdout == ""
 
 
-@pytest.mark.only_on("bookworm")
 def test_the_network_goes_away_while_the_environment_is_built(unbuilt: Machine, applied: Machine) -> None:
     unbuilt.run("rm -r /var/cache/jupyterhub-installer/*")
     with applying(unbuilt) as run:

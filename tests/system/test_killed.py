@@ -14,6 +14,9 @@ from tests.system.machine_person import ADMIN, apply
 from tests.system.machine_snapshot import differences, managed
 from tests.system.visitor import Visitor
 
+# The engine is the same everywhere; each suite has its share of the long tests.
+pytestmark = pytest.mark.only_on("bookworm")
+
 CONFIG = "/etc/jupyterhub/installer.yaml"
 SELFTEST_HOME = "/home/jupyterhub-selftest"
 
@@ -31,7 +34,6 @@ MOMENTS = (
 
 
 # Each apply starts in the same code whatever the suite; what differs between suites is in the other tests.
-@pytest.mark.only_on("bookworm")
 def test_a_first_apply(server: Layer, applied: Machine, boot: Boot) -> None:
     machine = boot(server)
     for event, key in MOMENTS:
@@ -42,7 +44,6 @@ def test_a_first_apply(server: Layer, applied: Machine, boot: Boot) -> None:
     settled(machine)
 
 
-@pytest.mark.only_on("bookworm")
 @pytest.mark.parametrize(
     ("event", "key"),
     [

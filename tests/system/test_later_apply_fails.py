@@ -13,6 +13,9 @@ from tests.system.machine_person import CHECKOUT, add_person, apply_words
 from tests.system.machine_snapshot import differences, managed
 from tests.system.visitor import Kernel, Visitor, until
 
+# The engine is the same everywhere; each suite has its share of the long tests.
+pytestmark = pytest.mark.only_on("sid")
+
 HUB = "jupyterhub.service"
 CONFIG = "/etc/jupyterhub/installer.yaml"
 HUB_CONFIG = "/etc/jupyterhub/jupyterhub_config.py"
