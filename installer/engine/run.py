@@ -8,7 +8,7 @@ from typing import Any
 
 from installer.engine.executor import Reporter, carry_out_one, execute
 from installer.engine.plan import Plan, make_plan
-from installer.engine.resource import Resource
+from installer.engine.resource import Attributes, Resource
 from installer.engine.store import Generation, Store, now, numbered
 from installer.host.errors import Problem
 from installer.host.interruption import undisturbed
@@ -71,10 +71,10 @@ def _undo(store: Store, previous: Generation | None, plan: Plan, reporter: Repor
     troubles: list[Exception] = []
     try:
         former = _former(store, previous)
-        before = {change.resource.key: change.observed for change in plan.changes}
+        found = _found(store, plan)
         for change in make_plan(former, store.managed()).changes:
             # What is as the run found it needs no way back, even if it isn't as the former generation left it.
-            if change.resource.key in before and change.before == before[change.resource.key]:
+            if change.resource.key in found and change.before == found[change.resource.key]:
                 continue
             try:
                 carry_out_one(change)
@@ -90,6 +90,17 @@ def _undo(store: Store, previous: Generation | None, plan: Plan, reporter: Repor
             getattr(failure, "detail", "") or getattr(troubles[0], "detail", ""),
         ) from failure
     store.journal.close()
+
+
+def _found(store: Store, plan: Plan) -> dict[str, Attributes | None]:
+    """What the run found of what it was to change; without what its own other changes altered first."""
+    starts = (record for record in store.journal.records() if record["event"] == "start")
+    begun = {store.restored(record["resource"]).key for record in starts}
+    return {
+        change.resource.key: change.observed
+        for change in plan.changes
+        if change.before == change.observed or change.resource.key not in begun
+    }
 
 
 def _former(store: Store, previous: Generation | None) -> tuple[Resource, ...]:

@@ -64,7 +64,7 @@ class Journal:
                 "event": "start",
                 "action": change.action.value,
                 "resource": stored(change.resource),
-                "before": dict(change.observed) if change.observed is not None else None,
+                "before": dict(change.before) if change.before is not None else None,
                 "old_text": change.old_text,
             }
         )
