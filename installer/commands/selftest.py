@@ -88,7 +88,9 @@ def _hub_user(hub: HubApi) -> Iterator[None]:
 def _check_server(site: Site, hub: HubApi) -> float:
     user = f"/users/{paths.SELFTEST_USER}"
     begun = time.monotonic()
-    hub.request("POST", f"{user}/server", expect=(201, 202))
+    # 500: a hook of the admin's has failed; what it said is in the journal alone.
+    if hub.request("POST", f"{user}/server", expect=(201, 202, 500)).is_server_error:
+        raise _failed("a member's server didn't start")
     try:
         while not _ready(hub):
             if time.monotonic() - begun > START_SECONDS:
