@@ -113,6 +113,7 @@ def test_a_server_without_a_scope_is_not_started(monkeypatch: pytest.MonkeyPatch
     stub = runpy.run_path(str(ROOT / "installer" / "libexec" / "sudospawner_singleuser.py"))
     move = stub["move_into_own_scope"]
     monkeypatch.setitem(move.__globals__, "ADOPT_SOCKET", str(tmp_path / "nobody.sock"))
+    monkeypatch.setitem(move.__globals__, "SECONDS", 0.3)
     with pytest.raises(SystemExit, match=r"The server was not started: .*nobody.sock"):
         move()
 
