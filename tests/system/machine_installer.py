@@ -26,6 +26,8 @@ class Apply:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._begun = time.monotonic()
+        # What runs that were killed before it wrote is in front of its own.
+        self._before = len(records(machine))
         self._process = subprocess.Popen(
             machine.command(apply_words(), cwd=CHECKOUT, env=BY_ADMIN),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -34,7 +36,7 @@ class Apply:
     def wait_for(self, event: str, key: str) -> None:
         """Return when its journal has an event for a resource whose key begins so."""
         self.wait_until(
-            lambda: any(record["event"] == event and _key(record).startswith(key) for record in records(self._machine)),
+            lambda: any(record["event"] == event and _key(record).startswith(key) for record in self._records()),
             f"{event} {key}",
         )
 
@@ -48,8 +50,11 @@ class Apply:
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to it alone: the programs it started are in sessions of their own."""
-        pid = next(record["pid"] for record in reversed(records(self._machine)) if record["event"] == "begin")
+        pid = next(record["pid"] for record in self._records() if record["event"] == "begin")
         self._machine.run(["kill", f"-{number.name.removeprefix('SIG')}", str(pid)])
+
+    def _records(self) -> list[dict[str, Any]]:
+        return records(self._machine)[self._before :]
 
     def result(self) -> Result:
         """Wait for its end, and return what it left."""

@@ -23,10 +23,8 @@ SELFTEST_HOME = "/home/jupyterhub-selftest"
 # In this order on one machine: each run takes over what the one before left, and gets a little further.
 MOMENTS = (
     ("begin", ""),
-    ("start", "account:jupyter"),
     ("start", "package:nginx"),
     ("start", "environment:"),
-    ("done", "site:"),
     ("start", "unit:/etc/systemd/system/jupyterhub.service"),
     ("start", "service:jupyterhub.service"),
     ("verify", SELFTEST_HOME),
