@@ -6,6 +6,7 @@ import pwd
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -15,6 +16,7 @@ from installer.features.site import Site
 from installer.host import paths, systemd
 from installer.host.errors import Problem
 from installer.host.process import run
+from installer.resources.leftovers import end_processes
 
 COMMENT = "JupyterHub self-test"
 START_SECONDS = 90.0
@@ -54,6 +56,8 @@ def _remove_account() -> None:
             f"rename it: usermod --login NAME {paths.SELFTEST_USER}",
         )
     run(["systemctl", "stop", f"jupyterusers-{entry.pw_uid}.slice"], check=False)
+    # A killed run leaves a start under way that the slice does not know of yet; userdel refuses while a process lives.
+    end_processes(Path("/"), entry.pw_uid)
     run(["userdel", "--remove", "--", paths.SELFTEST_USER], check=False)
 
 
@@ -77,6 +81,7 @@ def _check_sudo() -> None:
 @contextmanager
 def _hub_user(hub: HubApi) -> Iterator[None]:
     user = f"/users/{paths.SELFTEST_USER}"
+    _stop(hub)
     hub.request("DELETE", user, expect=(204, 404))
     hub.request("POST", user, expect=(201,))
     try:
