@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from installer.host import paths
 from tests.system.conftest import Boot
 from tests.system.machine import Machine
 from tests.system.machine_image import Layer
@@ -54,7 +55,8 @@ def test_a_change(applied_clone: Machine, event: str, key: str) -> None:
     """The hub that was up stays up, as it was or as it will be."""
     applied_clone.put(CONFIG, "hub:\n  base_url: /jupyter/\n")
     kill(applied_clone, event, key)
-    answers = "curl --silent --fail http://127.0.0.1:8081/hub/api || curl --silent --fail http://127.0.0.1:8081/jupyter/hub/api"
+    hub = f"http://127.0.0.1:{paths.HUB_API_PORT}"
+    answers = f"curl --silent --fail {hub}/hub/api || curl --silent --fail {hub}/jupyter/hub/api"
     applied_clone.run(f"for i in $(seq 100); do ({answers}) && exit 0; sleep 0.1; done; exit 1")
     apply(applied_clone, ADMIN)
     with Visitor(applied_clone) as visitor:
