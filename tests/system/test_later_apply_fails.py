@@ -21,7 +21,6 @@ CONFIG = "/etc/jupyterhub/installer.yaml"
 HUB_CONFIG = "/etc/jupyterhub/jupyterhub_config.py"
 FRAGMENT = "/etc/jupyterhub/conf.d/10-own.py"
 GRACE, PASSWORD = "grace", "a fine password"
-FIRST = f"{STATE}/generations/000001.json"
 
 
 @pytest.fixture(scope="module")
@@ -162,13 +161,14 @@ def test_the_installers_own_state_can_not_be_written(in_use: Machine) -> None:
 
 
 def test_a_damaged_generation_is_named(in_use: Machine) -> None:
-    whole = in_use.read(FIRST)
-    in_use.put(FIRST, whole[: len(whole) // 2], mode="0600")
+    newest = in_use.run(f"ls {STATE}/generations/*.json | tail --lines=1").stdout.strip()
+    whole = in_use.read(newest)
+    in_use.put(newest, whole[: len(whole) // 2], mode="0600")
     try:
         error = fails_and_the_hub_runs_on(in_use)
     finally:
-        in_use.put(FIRST, whole, mode="0600")
-    assert error.startswith(f"error: {FIRST} can't be read: ")
+        in_use.put(newest, whole, mode="0600")
+    assert error.startswith(f"error: {newest} can't be read: ")
 
 
 def test_a_damaged_journal_is_named_and_a_torn_one_is_not(in_use: Machine) -> None:
