@@ -162,6 +162,15 @@ def test_a_failure_begins_nothing_more_and_waits_for_nothing_else(store: Store) 
     assert "+more0" not in Note.done
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts, also where the tests were started in the background, which makes them deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_interrupted_it_abandons_what_is_under_way_and_goes_back(store: Store) -> None:
     slow = Slow(feature="test", title="slow", text="x")
 
