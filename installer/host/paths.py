@@ -37,6 +37,7 @@ PROXY_AUTH_TOKEN = SECRETS / "proxy_auth_token"
 CULLER_TOKEN = SECRETS / "culler_token"
 INSTALLER_TOKEN = SECRETS / "installer_token"
 OWN_ADMIN_PASSWORD = SECRETS / "hubadmin_password"
+CHANNEL_CREDENTIALS = SECRETS / "channels.json"
 SUDOERS = Path("/etc/sudoers.d/jupyterhub")
 NGINX_SITE = Path("/etc/nginx/conf.d/jupyterhub.conf")
 NGINX_DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
