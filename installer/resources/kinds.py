@@ -8,6 +8,7 @@ from installer.resources.apt import AptPackage
 from installer.resources.certificate import CertificateAuthority, SiteCertificate
 from installer.resources.directory import Directory
 from installer.resources.file import File
+from installer.resources.kernel import Kernel
 from installer.resources.link import Link
 from installer.resources.nginx_site import DisabledSite, NginxSite
 from installer.resources.secret import Secret
@@ -15,7 +16,7 @@ from installer.resources.server_environment import ServerEnvironment
 from installer.resources.unit import Service, UnitFile
 
 _ALL: tuple[type[Resource], ...] = (
-    Account, AptPackage, CertificateAuthority, Directory, DisabledSite, File, Group, Link, Membership, NginxSite,
+    Account, AptPackage, CertificateAuthority, Directory, DisabledSite, File, Group, Kernel, Link, Membership, NginxSite,
     Person, Secret, ServerEnvironment, Service, SiteCertificate, UnitFile,
 )  # fmt: skip
 
