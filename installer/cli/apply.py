@@ -14,7 +14,7 @@ from installer.commands.situation import Situation, look
 from installer.engine.lock import exclusive
 from installer.host import paths
 from installer.host.errors import ExitCode
-from installer.host.invoker import invoker
+from installer.host.invoker import asking
 
 if TYPE_CHECKING:
     from installer.commands.apply import Applied
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         # An HTTP client and more that a run with nothing to do, the usual one, needn't wait for.
         from installer.commands.apply import apply  # noqa: PLC0415
 
-        applied = apply(situation, plan, invoker().name or "root", output.Progress())
+        applied = apply(situation, plan, asking(), output.Progress())
     result = {**plan_text.plan_json(plan), "generation": applied.generation.number, "url": situation.site.url}
     _show(result if arguments.json else None, summary(situation, applied))
     return ExitCode.DONE

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from installer.commands.kernel_situation import KernelSituation, in_use, write_config
+from installer.commands.kernel_situation import KernelSituation, in_use
 from installer.config import edit
 from installer.config.models import KernelEntry
 from installer.engine.executor import Reporter
@@ -19,9 +20,10 @@ from installer.engine.resource import Resource
 from installer.engine.run import Request, carry_out
 from installer.engine.store import Generation
 from installer.features import kernels as feature
-from installer.host import paths
+from installer.host import files, paths
 from installer.host.errors import ConfigProblem, Conflict, Problem
 from installer.kernels import build, revisions
+from installer.kernels.build import Report
 from installer.kernels.differences import Difference, differences
 from installer.kernels.lock import Lock
 from installer.kernels.recipe import name_of
@@ -45,17 +47,19 @@ class Proposal:
     @property
     def empty(self) -> bool:
         """Whether the kernel is that already."""
-        known = in_use(self.request)
         prefix = revisions.linked(self.request.kernelspec)
+        known = in_use(self.request)
         return (
             known is not None
             and prefix is not None
-            and prefix.name == build.revision_id(self.request, self.lock)
+            and known.request.id == self.request.id
+            and revisions.lock_of(prefix).lock.id == self.lock.id
+            and self.situation.text == self.situation.found
         )
 
 
 # --- proposals -----------------------------------------------------------------------------------
-def add(situation: KernelSituation, entry: Mapping[str, Any], *, default: bool) -> Proposal | None:
+def add(situation: KernelSituation, entry: Mapping[str, Any], *, default: bool, report: Report) -> Proposal | None:
     """A kernel that isn't there yet; None where it is, just as it is wished for. Raises Problem."""
     name = str(entry["name"])
     text = edit.with_kernel(situation.text, entry if len(entry) > 1 else name)
@@ -73,19 +77,21 @@ def add(situation: KernelSituation, entry: Mapping[str, Any], *, default: bool) 
     if known is not None and known.request.id == request.id and changed.config == situation.config:
         return None
     _refuse_taken(request)
-    return _proposal(changed, request, reason="add")
+    return _proposal(changed, request, reason="add", report=report)
 
 
-def install(situation: KernelSituation, name: str, packages: Sequence[str], pip: Sequence[str]) -> Proposal:
+def install(
+    situation: KernelSituation, name: str, packages: Sequence[str], pip: Sequence[str], *, report: Report
+) -> Proposal:
     """The kernel with more packages, and everything else as it is wherever that can stay. Raises Problem."""
     entry = _own_entry(situation, name)
     entry["packages"] = list(specs_with(entry.get("packages", ()), packages))
     entry["pip"] = list(dict.fromkeys((*entry.get("pip", ()), *pip)))
     changed = _edited(situation, entry)
-    return _proposal(changed, changed.request(name), reason=f"install {' '.join((*packages, *pip))}")
+    return _proposal(changed, changed.request(name), reason=f"install {' '.join((*packages, *pip))}", report=report)
 
 
-def uninstall(situation: KernelSituation, name: str, packages: Sequence[str]) -> Proposal:
+def uninstall(situation: KernelSituation, name: str, packages: Sequence[str], *, report: Report) -> Proposal:
     """The kernel without some of the packages that were added to it. Raises Problem."""
     entry = _own_entry(situation, name)
     given = {name_of(spec): spec for spec in (*entry.get("packages", ()), *entry.get("pip", ()))}
@@ -99,10 +105,12 @@ def uninstall(situation: KernelSituation, name: str, packages: Sequence[str]) ->
     for key in ("packages", "pip"):
         entry[key] = [spec for spec in entry.get(key, ()) if spec not in gone]
     changed = _edited(situation, entry)
-    return _proposal(changed, changed.request(name), reason=f"uninstall {' '.join(packages)}")
+    return _proposal(changed, changed.request(name), reason=f"uninstall {' '.join(packages)}", report=report)
 
 
-def update(situation: KernelSituation, name: str, packages: Sequence[str], python: str | None) -> Proposal:
+def update(
+    situation: KernelSituation, name: str, packages: Sequence[str], python: str | None, *, report: Report
+) -> Proposal:
     """The kernel with the newest of everything, or of some packages, that fits. Raises Problem."""
     entry = _own_entry(situation, name, locked_too=True)
     if python is not None:
@@ -125,12 +133,12 @@ def update(situation: KernelSituation, name: str, packages: Sequence[str], pytho
     everything = not packages or python is not None
     words = [*packages, *([f"--python {python}"] if python else [])]
     return _proposal(
-        changed, request, reason=" ".join(["update", *words]), free=known if everything else packages
+        changed, request, reason=" ".join(["update", *words]), free=known if everything else packages, report=report
     )
 
 
 def _proposal(
-    situation: KernelSituation, request: KernelRequest, *, reason: str, free: Collection[str] = ()
+    situation: KernelSituation, request: KernelRequest, *, reason: str, report: Report, free: Collection[str] = ()
 ) -> Proposal:
     former = _former(request)
     lock = build.solve(request, former, free, report)
@@ -173,6 +181,11 @@ def _whence(situation: KernelSituation, name: str, package: str) -> str:
     return f"{', '.join(needing[:3])} needs it" if needing else "it isn't in it"
 
 
+def refuse_bad_name(situation: KernelSituation, name: str) -> None:
+    """Refuse a name that no kernel can have, before anything is called by it. Raises ConfigProblem."""
+    situation.with_text(edit.with_kernel(situation.text, name))
+
+
 def _refuse_taken(request: KernelRequest) -> None:
     """Refuse a kernelspec's name that somebody else uses: which of the two people got would be a matter of luck."""
     # Ours comes first on the path that servers are given, and is meant to be in place of the server's own python3.
@@ -187,10 +200,24 @@ def _refuse_taken(request: KernelRequest) -> None:
 
 
 # --- carrying them out ---------------------------------------------------------------------------
-def carry_out_proposal(proposal: Proposal, by: str, reporter: Reporter) -> Generation:
-    """Build the revision out of sight, write the config, switch. Raises Problem; then all is as it was."""
+def carry_out_proposal(proposal: Proposal, by: str, reporter: Reporter) -> str:
+    """Build the revision out of sight, write the config, switch. Returns its id. Raises Problem; then all is as it was."""
     prefix = build.ensure(proposal.request, proposal.lock, reporter.step)
-    return _switch(proposal.situation, proposal.request, prefix.name, by, proposal.reason, reporter)
+    _switch(proposal.situation, proposal.request, prefix.name, by, proposal.reason, reporter)
+    return prefix.name
+
+
+def rebuild(situation: KernelSituation, name: str, by: str, reporter: Reporter) -> str:
+    """Make the revision in use anew beside itself, of the same packages. Returns its id. Raises Problem."""
+    request = situation.request(name)
+    former = _former(request)
+    lock = former or build.solve(request, None, (), reporter.step)
+    prefix = build.ensure(request, lock, reporter.step, anew=True)
+    damaged = revisions.linked(request.kernelspec)
+    _switch(situation, request, prefix.name, by, "rebuild", reporter)
+    if damaged is not None:
+        revisions.condemn(damaged)
+    return prefix.name
 
 
 def rollback(situation: KernelSituation, name: str, wished: str | None, by: str, reporter: Reporter) -> str:
@@ -219,7 +246,7 @@ def _with_entry(situation: KernelSituation, entry: str | dict[str, Any]) -> Kern
     return situation.with_text(edit.with_kernel(situation.text, entry))
 
 
-def _one_before(name: str) -> revisions.Path:
+def _one_before(name: str) -> Path:
     now = revisions.current(name)
     for switch in reversed(revisions.history(name)):
         prefix = revisions.place(name, switch.revision)
@@ -259,19 +286,22 @@ def _carry_out(
     plan = make_plan(alone, {key: resource for key, resource in before.items() if key in keys}, store.left())
     whole = [resource for key, resource in before.items() if key not in keys] + part
     request = Request(whole, by, situation.text, situation.generation.remembered, summary)
-    former = _config_text()
     try:
-        if former != situation.text:
-            write_config(situation.text)
+        if situation.text != situation.found:
+            _replace_config(situation.found, situation.text)
         generation = carry_out(store, request, plan, reporter, verify=lambda: None)
         if kernel.key in generation.degraded:
             raise Problem(generation.degraded[kernel.key], "see installer status")
     except Problem:
-        if former != situation.text:
-            write_config(former)
+        if situation.text != situation.found:
+            _replace_config(situation.text, situation.found)
         raise
     return generation
 
 
-def _config_text() -> str:
-    return paths.CONFIG_FILE.read_text(encoding="utf-8") if paths.CONFIG_FILE.exists() else ""
+def _replace_config(expected: str, text: str) -> None:
+    """Put another text in the place of the one that was read. Raises Problem, and leaves alone what came meanwhile."""
+    file = paths.CONFIG_FILE
+    if (file.read_text(encoding="utf-8") if file.exists() else "") != expected:
+        raise Problem(f"{file} was changed meanwhile, and was left as it is", "run the same command again")
+    files.write(file, text.encode(), mode=0o644)

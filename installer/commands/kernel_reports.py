@@ -149,6 +149,12 @@ def ready(situation: KernelSituation, name: str) -> tuple[KernelRequest, Path, L
     return request, prefix, revisions.lock_of(prefix)
 
 
+def must_be_known(situation: KernelSituation, name: str) -> None:
+    """Raises ConfigProblem where neither the config nor the disk has a kernel of that name."""
+    if name not in revisions.kernels():
+        situation.entry(name)
+
+
 def _channel(url: str) -> str:
     """A channel as people say it: the last word of its address."""
     return url.rstrip("/").rpartition("/")[2] or url

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from installer.config.load import Loaded, load, load_text
 from installer.config.models import Config, KernelEntry
 from installer.engine.store import Generation, Store
-from installer.host import files, paths
+from installer.host import paths
 from installer.host.errors import ConfigProblem, Problem
 from installer.kernels import revisions
 from installer.kernels.request import KernelRequest, read_request
@@ -18,11 +18,13 @@ from installer.resources.kinds import KINDS
 class KernelSituation:
     """All that a kernel command needs.
 
-    text: the config file as it stands. generation: what the host should be in now.
+    text: the config file's text, as it stands or as it will be. found: as it stood when it was read.
+    generation: what the host should be in now.
     """
 
     config: Config
     text: str
+    found: str
     store: Store
     generation: Generation
 
@@ -42,7 +44,7 @@ class KernelSituation:
 
     def with_text(self, text: str) -> KernelSituation:
         """The same with another text of the config, which has to be a good one. Raises ConfigProblem."""
-        return KernelSituation(load_text(paths.CONFIG_FILE, text).config, text, self.store, self.generation)
+        return replace(self, config=load_text(paths.CONFIG_FILE, text), text=text)
 
 
 def look() -> KernelSituation:
@@ -57,12 +59,7 @@ def look() -> KernelSituation:
     generation = store.newest()
     if generation is None:
         raise Problem("there is no hub here yet to add kernels to", "begin with: sudo python3 -m installer apply")
-    return KernelSituation(loaded.config, loaded.text, store, generation)
-
-
-def write_config(text: str) -> None:
-    """Put another text of the config in place, as root's and for all to read. Raises Problem."""
-    files.write(paths.CONFIG_FILE, text.encode(), mode=0o644)
+    return KernelSituation(loaded.config, loaded.text, loaded.text, store, generation)
 
 
 def in_use(request: KernelRequest) -> revisions.Completed | None:

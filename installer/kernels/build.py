@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import platform
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from installer.host import files
 from installer.host.errors import Problem
-from installer.kernels import engine, environment, pip_layer, revisions, sandbox
+from installer.kernels import engine, environment, gc, pip_layer, revisions, sandbox
 from installer.kernels.kernelspec import filled, kernel_json
 from installer.kernels.lock import SUBDIRS, Lock, LockFile
 from installer.kernels.recipe import name_of
@@ -51,18 +52,30 @@ def solve(request: KernelRequest, former: Lock | None, free: Collection[str], re
     return Lock(platform=subdir, records=records, pip=pip)
 
 
-def revision_id(request: KernelRequest, lock: Lock) -> str:
-    """The name of the revision that a request and a lock make: 12 hexadecimal digits."""
-    return hashlib.sha256(f"{LAYOUT} {request.id} {lock.id}".encode()).hexdigest()[:12]
+def revision_id(request: KernelRequest, lock: Lock, again: int = 0) -> str:
+    """The name of the revision that a request and a lock make: 12 hexadecimal digits.
+
+    again: how many of them there are already, none of which can be used.
+    """
+    return hashlib.sha256(f"{LAYOUT} {request.id} {lock.id} {again}".encode()).hexdigest()[:12]
 
 
-def ensure(request: KernelRequest, lock: Lock, report: Report) -> Path:
-    """A complete revision for a request with these packages; built where it isn't there yet. Raises Problem."""
-    prefix = revisions.place(request.name, revision_id(request, lock))
-    if revisions.completed(prefix) is None:
-        if prefix.exists():
-            environment.discard(prefix, request.name)  # of a run that was killed
-        _build(prefix, request, lock, report)
+def ensure(request: KernelRequest, lock: Lock, report: Report, *, anew: bool = False) -> Path:
+    """A complete revision for a request with these packages; built where it isn't there yet. Raises Problem.
+
+    anew: build another also where one is there.
+    """
+    for again in itertools.count():
+        prefix = revisions.place(request.name, revision_id(request, lock, again))
+        if revisions.completed(prefix) is not None:
+            if not anew:
+                return prefix
+        elif not prefix.exists():
+            break
+        elif not gc.in_use([prefix]):
+            environment.discard(prefix, request.name)  # of a run that was killed, or one that was damaged
+            break
+    _build(prefix, request, lock, report)
     return prefix
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import time
@@ -60,6 +61,28 @@ def _seen(process: Path) -> bytes:
         except OSError:
             continue
     return b"\0".join(parts)
+
+
+def collect_packages() -> int:
+    """Remove the cached packages that no revision was made of. Returns how many."""
+    needed = {
+        f"{record.name}-{record.version}-{record.build}"
+        for name in revisions.kernels()
+        for prefix in revisions.complete_ones(name)
+        for record in revisions.lock_of(prefix).lock.records
+    }
+    cache = paths.KERNELS_CACHE / "packages"
+    unneeded = [entry for entry in _unpacked(cache) if entry.name not in needed]
+    for entry in unneeded:
+        shutil.rmtree(entry, ignore_errors=True)
+        for beside in cache.glob(f"{glob.escape(entry.name)}.*"):
+            beside.unlink(missing_ok=True)
+    return len(unneeded)
+
+
+def _unpacked(cache: Path) -> list[Path]:
+    """The directories of a package cache; also those that a killed download has left half unpacked."""
+    return [entry for entry in cache.iterdir() if entry.is_dir() and not entry.is_symlink()] if cache.is_dir() else []
 
 
 def _young(name: str) -> set[str]:

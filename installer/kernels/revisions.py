@@ -149,6 +149,11 @@ def switch(kernelspec: str, prefix: Path, reason: str) -> None:
     _note(prefix, reason)
 
 
+def condemn(prefix: Path) -> None:
+    """Have a revision count as complete no more: nothing goes back to it, and the next collection takes it."""
+    files.remove(prefix / MARKER)
+
+
 def history(name: str) -> list[Switch]:
     """Every switch of a kernel, the oldest first; a line that was torn when the machine died is left out."""
     try:
