@@ -15,7 +15,7 @@ from installer.cli import output
 from installer.cli.arguments import Commands
 from installer.commands import kernel_changes, kernel_check, kernel_gc, kernel_reports, kernel_sources
 from installer.commands.kernel_changes import Proposal
-from installer.commands.kernel_situation import KernelSituation, look
+from installer.commands.kernel_situation import look
 from installer.engine.lock import exclusive
 from installer.host import paths
 from installer.host.errors import ExitCode
@@ -77,7 +77,9 @@ def register(commands: Commands) -> None:
     of_one("rebuild", run_rebuild, "make a kernel anew of the same packages, where files of it were damaged")
     of_one("remove", run_remove, "take a kernel away; what runs of it goes on")
     collecting = verb("gc", run_gc, "remove revisions and packages that nothing needs")
-    collecting.add_argument("--keep", type=int, default=kernel_gc.KEPT, metavar="N", help="revisions to keep: %(default)s")
+    collecting.add_argument(
+        "--keep", type=int, default=kernel_gc.KEPT, metavar="N", help="revisions to keep: %(default)s"
+    )
     of_one("lock", run_lock, "print the lock of a kernel; `add --lock` makes the same one of it elsewhere")
 
 
@@ -141,7 +143,7 @@ def _proposed(arguments: argparse.Namespace, proposal: Proposal | None) -> int:
 
 
 def _agreed_and_done(arguments: argparse.Namespace, proposal: Proposal) -> bool:
-    """Show what a proposal changes, ask where somebody can answer, and carry it out. Returns whether that came about."""
+    """Show what a proposal changes, ask where somebody can answer, carry it out. Returns whether that came about."""
     name = proposal.request.name
     if proposal.empty:
         output.out.print(f"The kernel {name} is that already: nothing to do.")
@@ -257,7 +259,9 @@ def run_packages(arguments: argparse.Namespace) -> int:
         return _json([dataclasses.asdict(line) for line in found])
     for line in found:
         asked = "asked for" if line.asked_for else ""
-        output.out.print(f"{escape(line.name):<28} {escape(line.version):<16} {escape(line.source):<16} [dim]{asked}[/]")
+        output.out.print(
+            f"{escape(line.name):<28} {escape(line.version):<16} {escape(line.source):<16} [dim]{asked}[/]"
+        )
     return ExitCode.DONE
 
 
@@ -293,7 +297,9 @@ def run_check(arguments: argparse.Namespace) -> int:
         if checked.trouble:
             output.out.print(f"[red]{escape(checked.trouble)}[/]")
         if checked.well:
-            output.out.print(f"The kernel {checked.name} is as it was built, and runs a cell ({checked.seconds:.1f} s).")
+            output.out.print(
+                f"The kernel {checked.name} is as it was built, and runs a cell ({checked.seconds:.1f} s)."
+            )
         else:
             output.note(f"[bold]hint:[/] build it anew: installer kernel rebuild {checked.name}")
     return ExitCode.DONE if checked.well else ExitCode.DEGRADED

@@ -13,7 +13,6 @@ from typing import Any
 
 from installer.commands.kernel_situation import KernelSituation, in_use
 from installer.config import edit
-from installer.config.models import KernelEntry
 from installer.engine.executor import Reporter
 from installer.engine.plan import make_plan
 from installer.engine.resource import Resource
@@ -21,13 +20,13 @@ from installer.engine.run import Request, carry_out
 from installer.engine.store import Generation
 from installer.features import kernels as feature
 from installer.host import files, paths
-from installer.host.errors import ConfigProblem, Conflict, Problem
+from installer.host.errors import Conflict, Problem
 from installer.kernels import build, revisions
 from installer.kernels.build import Report
 from installer.kernels.differences import Difference, differences
 from installer.kernels.lock import Lock
 from installer.kernels.recipe import name_of
-from installer.kernels.request import KernelRequest, specs_with
+from installer.kernels.request import KernelRequest, as_written, specs_with
 from installer.resources.kernel import Kernel
 
 
@@ -71,7 +70,7 @@ def add(situation: KernelSituation, entry: Mapping[str, Any], *, default: bool, 
     if there is not None and there != changed.entry(name):
         raise Problem(
             f"there is a kernel {name!r} already, and it is made in another way",
-            f"change it with `installer kernel install` and `update`, or remove it first: installer kernel remove {name}",
+            f"change it (`installer kernel install`, `update`), or remove it first: installer kernel remove {name}",
         )
     known = in_use(request)
     if known is not None and known.request.id == request.id and changed.config == situation.config:
@@ -152,7 +151,7 @@ def _former(request: KernelRequest) -> Lock | None:
 
 def _own_entry(situation: KernelSituation, name: str, *, locked_too: bool = False) -> dict[str, Any]:
     """A kernel's entry with every key spelled out, not pinned any more."""
-    written = situation.entry(name).model_dump(mode="json")
+    written = as_written(situation.entry(name))
     entry = {"name": written} if isinstance(written, str) else dict(written)
     if "lock" in entry and not locked_too:
         raise Problem(
@@ -166,7 +165,7 @@ def _own_entry(situation: KernelSituation, name: str, *, locked_too: bool = Fals
 def _edited(situation: KernelSituation, entry: dict[str, Any]) -> KernelSituation:
     said = {key: value for key, value in entry.items() if value}
     wished: str | dict[str, Any] = said if len(said) > 1 else said["name"]
-    before = situation.entry(said["name"]).model_dump(mode="json")
+    before = as_written(situation.entry(said["name"]))
     # What is as it was stays as it is written.
     return situation if before == wished else situation.with_text(edit.with_kernel(situation.text, wished))
 
@@ -201,9 +200,16 @@ def _refuse_taken(request: KernelRequest) -> None:
 
 # --- carrying them out ---------------------------------------------------------------------------
 def carry_out_proposal(proposal: Proposal, by: str, reporter: Reporter) -> str:
-    """Build the revision out of sight, write the config, switch. Returns its id. Raises Problem; then all is as it was."""
+    """Build the revision out of sight, write the config, switch. Returns its id. Raises Problem."""
     prefix = build.ensure(proposal.request, proposal.lock, reporter.step)
-    _switch(proposal.situation, proposal.request, prefix.name, by, proposal.reason, reporter)
+    _switch(
+        proposal.situation,
+        proposal.request,
+        prefix.name,
+        by=by,
+        reason=proposal.reason,
+        reporter=reporter,
+    )
     return prefix.name
 
 
@@ -214,7 +220,7 @@ def rebuild(situation: KernelSituation, name: str, by: str, reporter: Reporter) 
     lock = former or build.solve(request, None, (), reporter.step)
     prefix = build.ensure(request, lock, reporter.step, anew=True)
     damaged = revisions.linked(request.kernelspec)
-    _switch(situation, request, prefix.name, by, "rebuild", reporter)
+    _switch(situation, request, prefix.name, by=by, reason="rebuild", reporter=reporter)
     if damaged is not None:
         revisions.condemn(damaged)
     return prefix.name
@@ -236,12 +242,12 @@ def rollback(situation: KernelSituation, name: str, wished: str | None, by: str,
         full = {"name": entry} if isinstance(entry, str) else entry
         changed = _with_entry(situation, {**full, "revision": prefix.name})
     request = changed.request(name)
-    _switch(changed, request, prefix.name, by, f"rollback {prefix.name}", reporter)
+    _switch(changed, request, prefix.name, by=by, reason=f"rollback {prefix.name}", reporter=reporter)
     return prefix.name
 
 
 def _with_entry(situation: KernelSituation, entry: str | dict[str, Any]) -> KernelSituation:
-    if any(there.model_dump(mode="json") == entry for there in situation.config.kernels):
+    if any(as_written(there) == entry for there in situation.config.kernels):
         return situation
     return situation.with_text(edit.with_kernel(situation.text, entry))
 
@@ -263,18 +269,19 @@ def remove(situation: KernelSituation, name: str, by: str, reporter: Reporter) -
     if situation.config.default_kernel == name:
         text = edit.with_default_kernel(text, None)
     changed = situation.with_text(edit.without_kernel(text, entry.name))
-    _carry_out(changed, Kernel(feature=feature.FEATURE, request=request), None, by, f"kernel remove {name}", reporter)
+    kernel = Kernel(feature=feature.FEATURE, request=request)
+    _carry_out(changed, kernel, None, by=by, summary=f"kernel {name}: remove", reporter=reporter)
 
 
 def _switch(
-    situation: KernelSituation, request: KernelRequest, revision: str, by: str, reason: str, reporter: Reporter
+    situation: KernelSituation, request: KernelRequest, revision: str, *, by: str, reason: str, reporter: Reporter
 ) -> Generation:
     kernel = Kernel(feature=feature.FEATURE, request=request, revision=revision, reason=reason)
-    return _carry_out(situation, kernel, kernel, by, f"kernel {request.name}: {reason}", reporter)
+    return _carry_out(situation, kernel, kernel, by=by, summary=f"kernel {request.name}: {reason}", reporter=reporter)
 
 
 def _carry_out(
-    situation: KernelSituation, kernel: Kernel, wanted: Kernel | None, by: str, summary: str, reporter: Reporter
+    situation: KernelSituation, kernel: Kernel, wanted: Kernel | None, *, by: str, summary: str, reporter: Reporter
 ) -> Generation:
     """Bring one kernel, and the default that servers are told of, to what is wanted; the rest stays unlooked at."""
     store = situation.store

@@ -1,4 +1,4 @@
-"""Whether a kernel is as it was built, and works: every file compared, and a cell really run as nobody in particular."""
+"""Whether a kernel is as it was built, and works: every file compared, a cell really run by an account of no rights."""
 
 from __future__ import annotations
 

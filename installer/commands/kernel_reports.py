@@ -48,8 +48,10 @@ def _line(situation: KernelSituation, request: KernelRequest) -> KernelLine:
     known = in_use(request)
     prefix = revisions.linked(request.kernelspec)
     entry = situation.entry(request.name)
-    as_wished = known is not None and prefix is not None and (
-        prefix.name == entry.revision if entry.revision else known.request.id == request.id
+    as_wished = (
+        known is not None
+        and prefix is not None
+        and (prefix.name == entry.revision if entry.revision else known.request.id == request.id)
     )
     return KernelLine(
         name=request.name,
@@ -99,7 +101,7 @@ def own_bytes(prefix: Path) -> int:
     total = 0
     for directory, _, names in os.walk(prefix):
         for name in names:
-            status = os.lstat(os.path.join(directory, name))
+            status = Path(directory, name).lstat()
             total += status.st_blocks * 512 if status.st_nlink == 1 else 0
     return total
 
@@ -117,23 +119,27 @@ class PackageLine:
 
 def packages(situation: KernelSituation, name: str) -> tuple[PackageLine, ...]:
     """What is in a kernel, by name. Raises ConfigProblem, Problem where it isn't built yet."""
-    request, _, lock = ready(situation, name)
-    known = in_use(request)
+    request, prefix, lock = ready(situation, name)
+    known = revisions.completed(prefix)
     asked = {name_of(spec) for spec in lock.packages}
     asked_pip = {name_of(spec) for spec in lock.pip}
     conda = [
-        PackageLine(record.name, record.version, record.build, _channel(record.channel or record.url), record.name in asked)
+        PackageLine(
+            record.name, record.version, record.build, _channel(record.channel or record.url), record.name in asked
+        )
         for record in lock.lock.records
     ]
     pip = [
         PackageLine(package, version, "", "pip", package in asked_pip)
         for package, version in pip_versions(lock.lock.pip).items()
     ]
-    steps = [
-        PackageLine(*(line.split(maxsplit=1) + [""])[:2], "", f"recipe {known.request.recipe.name}", True)
-        for line in (known.installed if known else ())
-    ]
+    steps = [_installed(line, request.recipe.name) for line in (known.installed if known else ())]
     return tuple(sorted([*conda, *pip, *steps], key=lambda line: line.name.lower()))
+
+
+def _installed(line: str, recipe: str) -> PackageLine:
+    name, _, version = line.partition(" ")
+    return PackageLine(name, version.strip(), "", f"recipe {recipe}", asked_for=True)
 
 
 def ready(situation: KernelSituation, name: str) -> tuple[KernelRequest, Path, LockFile]:

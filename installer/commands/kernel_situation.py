@@ -1,4 +1,4 @@
-"""Where every kernel command starts: the config as it stands, and what earlier runs did; the rest of the host is not looked at."""
+"""Where every kernel command starts: the config, and what earlier runs did; the rest of the host is not looked at."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ def look() -> KernelSituation:
     store = Store(paths.INSTALLER_STATE, KINDS)
     since = store.interrupted()
     if since is not None:
-        raise Problem(
-            f"the run of {since} did not come to its end", "finish it first: sudo python3 -m installer apply"
-        )
+        raise Problem(f"the run of {since} did not come to its end", "finish it first: sudo python3 -m installer apply")
     generation = store.newest()
     if generation is None:
         raise Problem("there is no hub here yet to add kernels to", "begin with: sudo python3 -m installer apply")

@@ -1,4 +1,4 @@
-"""The file that a kernel is made from, taken over from whoever wrote it: from then on it is beside the config, root's own."""
+"""The file that a kernel is made from, copied to where only root can change it: beside the config."""
 
 from __future__ import annotations
 

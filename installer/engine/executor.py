@@ -86,7 +86,15 @@ def _create_and_change(
     running: dict[Future[float], Change] = {}
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
-            _run_along_the_graph(plan, pending, journal, reporter, failures, pool, running)
+            _run_along_the_graph(
+                plan,
+                pending,
+                journal=journal,
+                reporter=reporter,
+                failures=failures,
+                pool=pool,
+                running=running,
+            )
         except BaseException as failure:
             with undisturbed():
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -101,6 +109,7 @@ def _create_and_change(
 def _run_along_the_graph(  # noqa: PLR0913 - it is the inside of the function above
     plan: Plan,
     pending: Mapping[str, Change],
+    *,
     journal: Journal,
     reporter: Reporter,
     failures: dict[str, Problem] | None,

@@ -1,4 +1,4 @@
-"""The kernels that people compute with: conda environments apart from the server's, built by an account without rights."""
+"""The kernels that people compute in: conda environments apart from the server's, built by an account of no rights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ _SERVERS_OWN = "python3"
 
 def resources(site: Site) -> tuple[Resource, ...]:
     """The account, its places, the program it builds with, what servers are told of a default, and the kernels."""
-    owned = {"owner": paths.KERNELS_USER, "group": paths.KERNELS_USER}
     return (
         Account(
             feature=FEATURE,
@@ -32,7 +31,13 @@ def resources(site: Site) -> tuple[Resource, ...]:
             comment="Builds kernels for JupyterHub",
         ),
         Directory(feature=FEATURE, path=paths.KERNELS),
-        Directory(feature=FEATURE, path=paths.KERNELS_CACHE, mode=0o700, **owned),
+        Directory(
+            feature=FEATURE,
+            path=paths.KERNELS_CACHE,
+            mode=0o700,
+            owner=paths.KERNELS_USER,
+            group=paths.KERNELS_USER,
+        ),
         Directory(feature=FEATURE, path=paths.KERNEL_RECIPES),
         *_builder(),
         Directory(feature=FEATURE, path=paths.JUPYTER_ETC.parent),

@@ -65,21 +65,20 @@ def ensure(request: KernelRequest, lock: Lock, report: Report, *, anew: bool = F
 
     anew: build another also where one is there.
     """
-    for again in itertools.count():
-        prefix = revisions.place(request.name, revision_id(request, lock, again))
+    places = (revisions.place(request.name, revision_id(request, lock, again)) for again in itertools.count())
+    for prefix in places:
         if revisions.completed(prefix) is not None:
             if not anew:
                 return prefix
         elif not prefix.exists():
-            break
+            return _build(prefix, request, lock, report)
         elif not gc.in_use([prefix]):
             environment.discard(prefix, request.name)  # of a run that was killed, or one that was damaged
-            break
-    _build(prefix, request, lock, report)
-    return prefix
+            return _build(prefix, request, lock, report)
+    raise AssertionError("there is always another name")
 
 
-def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> None:
+def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> Path:
     recipe = request.recipe
     version = lock.version(recipe.version_of) or ""
     scratch = environment.scratch_of(prefix)
@@ -105,7 +104,9 @@ def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> 
         kernelspec.mkdir(mode=0o755)
         if recipe.logo is not None:
             files.write(kernelspec / "logo-svg.svg", recipe.logo.encode(), mode=0o644)
-        files.write(kernelspec / "kernel.json", kernel_json(request, prefix, version, built.activation).encode(), mode=0o644)
+        files.write(
+            kernelspec / "kernel.json", kernel_json(request, prefix, version, built.activation).encode(), mode=0o644
+        )
         files.write(prefix / revisions.LOCK, _lock_file(request, lock).text().encode(), mode=0o644)
         files.write(prefix / revisions.FILES, revisions.extra_files_text(built.extra), mode=0o644)
         known = revisions.Completed(
@@ -123,6 +124,7 @@ def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> 
         if isinstance(error, OSError):
             raise files.unwritable(prefix, error) from error
         raise
+    return prefix
 
 
 def _installed(request: KernelRequest, argv: list[str]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def read_environment_file(path: Path, *, trusted: bool = False) -> EnvironmentFi
         raise _unfit(path, "it has no `dependencies:`")
     unknown = set(document) - {"name", "prefix", "channels", "dependencies", "platforms", "variables", "category"}
     if unknown:
-        raise _unfit(path, f"it has `{sorted(map(str, unknown))[0]}:`, which no environment file has")
+        raise _unfit(path, f"it has `{min(map(str, unknown))}:`, which no environment file has")
     if document.get("variables"):
         raise _unfit(path, "it has `variables:`, which belong into `env:` of a recipe here")
     return EnvironmentFile(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import glob
-import os
 import shutil
 import time
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 from installer.host import paths
@@ -57,7 +57,7 @@ def _seen(process: Path) -> bytes:
             continue  # it has ended meanwhile, or is a zombie
     for name in ("cwd", "exe"):
         try:
-            parts.append(os.readlink(process / name).encode() + b"/")
+            parts.append(bytes((process / name).readlink()) + b"/")
         except OSError:
             continue
     return b"\0".join(parts)
@@ -89,5 +89,4 @@ def _young(name: str) -> set[str]:
     """Revisions that were switched away from only just now."""
     switches = revisions.history(name)
     recently = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - GRACE))
-    left = zip(switches, switches[1:], strict=False)
-    return {before.revision for before, after in left if after.at >= recently}
+    return {before.revision for before, after in pairwise(switches) if after.at >= recently}

@@ -13,7 +13,7 @@ from pathlib import Path
 from installer.kernels.request import KernelRequest
 
 _MAKE_DIRECTORIES = 'for directory in {directories}; do mkdir -p "$directory"; done 2>/dev/null; exec "$@"'
-"""Before the kernel is there, since languages look for them only as they start; where it fails, it starts all the same."""
+"""Before the kernel is there, since languages look for them as they start; where that fails, it starts all the same."""
 _KERNELS_OWN_WAY = ("PATH", "CONDA_PREFIX")
 
 

@@ -136,7 +136,7 @@ def recipe_for(packages: Iterable[str]) -> str:
 
 def name_of(spec: str) -> str:
     """The package that a match spec is about: "conda-forge::numpy>=1" is about numpy."""
-    found = re.match(r"[A-Za-z0-9_.-]+", spec.split("::")[-1].strip())
+    found = re.match(r"[A-Za-z0-9_.-]+", spec.rsplit("::", maxsplit=1)[-1].strip())
     return found.group().lower() if found else ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -66,11 +67,11 @@ def read_request(entry: KernelEntry, channels: Sequence[str]) -> KernelRequest:
     lock: Lock | None = None
     given = EnvironmentFile()
     if entry.lock is not None:
-        locked = read_lock_file(entry.lock)
+        locked = read_lock_file(Path(entry.lock))
         recipe, lock = locked.recipe, locked.lock
         given = EnvironmentFile(channels=locked.channels, packages=locked.packages, pip=locked.pip)
     elif entry.environment is not None:
-        given = read_environment_file(entry.environment)
+        given = read_environment_file(Path(entry.environment))
         recipe = read_recipe(recipe_for(given.packages))
     elif entry.recipe is not None or directory_of(entry.name) is not None:
         recipe = read_recipe(entry.recipe or entry.name)
@@ -89,8 +90,14 @@ def read_request(entry: KernelEntry, channels: Sequence[str]) -> KernelRequest:
         pip=tuple(dict.fromkeys((*given.pip, *entry.pip))),
         display_name=entry.display_name or _display_name(entry.name, recipe),
         lock=lock,
-        entry=entry.model_dump(mode="json"),
+        entry=as_written(entry),
     )
+
+
+def as_written(entry: KernelEntry) -> str | dict[str, Any]:
+    """An entry as people write it in the config: the name alone where there is nothing else to say."""
+    written: Any = entry.model_dump(mode="json")
+    return written  # type: ignore[no-any-return]  # pydantic's own type knows nothing of the model's serializer
 
 
 def specs_with(specs: Sequence[str], added: Sequence[str]) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from installer.resources.server_environment import ServerEnvironment
 from installer.resources.unit import Service, UnitFile
 
 _ALL: tuple[type[Resource], ...] = (
-    Account, AptPackage, CertificateAuthority, Directory, DisabledSite, File, Group, Kernel, Link, Membership, NginxSite,
-    Person, Secret, ServerEnvironment, Service, SiteCertificate, UnitFile,
+    Account, AptPackage, CertificateAuthority, Directory, DisabledSite, File, Group, Kernel, Link, Membership,
+    NginxSite, Person, Secret, ServerEnvironment, Service, SiteCertificate, UnitFile,
 )  # fmt: skip
 
 KINDS = {cls.kind: cls for cls in _ALL}
