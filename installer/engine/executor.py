@@ -106,7 +106,7 @@ def _create_and_change(
             raise
 
 
-def _run_along_the_graph(  # noqa: PLR0913 - it is the inside of the function above
+def _run_along_the_graph(
     plan: Plan,
     pending: Mapping[str, Change],
     *,

@@ -32,7 +32,7 @@ class Resource(BaseModel, ABC):
     """True for what is inert and dear (packages, environments, accounts): it stays when nobody asks for it any more."""
 
     optional: ClassVar[bool] = False
-    """True for what the rest does without (a kernel): it comes when all else is verified; its failure undoes nothing."""
+    """True for what the rest does without (a kernel): it comes when all else is verified, and may fail alone."""
 
     feature: str
     needs: tuple[str, ...] = ()
