@@ -38,6 +38,13 @@ def resources(site: Site) -> tuple[Resource, ...]:
             owner=paths.KERNELS_USER,
             group=paths.KERNELS_USER,
         ),
+        Directory(
+            feature=FEATURE,
+            path=paths.KERNELS_SCRATCH,
+            mode=0o700,
+            owner=paths.KERNELS_USER,
+            group=paths.KERNELS_USER,
+        ),
         Directory(feature=FEATURE, path=paths.KERNEL_RECIPES),
         *_builder(),
         Directory(feature=FEATURE, path=paths.JUPYTER_ETC.parent),

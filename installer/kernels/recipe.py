@@ -142,6 +142,7 @@ def name_of(spec: str) -> str:
 
 def _first(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
+        # A field that nobody knows is most likely the one that is missing, misspelt.
+        first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return " ".join(str(error).split())
