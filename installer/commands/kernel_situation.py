@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from installer.config.load import Loaded, load, load_text
+from installer.config.load import load_file, load_text
 from installer.config.models import Config, KernelEntry
 from installer.engine.store import Generation, Store
 from installer.host import paths
@@ -49,7 +49,7 @@ class KernelSituation:
 
 def look() -> KernelSituation:
     """Read the config and the newest generation. Raises ConfigProblem, Problem."""
-    loaded: Loaded = load(paths.CONFIG_FILE)
+    loaded = load_file(paths.CONFIG_FILE)
     store = Store(paths.INSTALLER_STATE, KINDS)
     since = store.interrupted()
     if since is not None:

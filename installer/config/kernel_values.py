@@ -1,4 +1,4 @@
-"""The kinds of value that keys about kernels have: names, conda channels and package specs, pip's requirements.
+"""The kinds of value that keys about kernels have: names, conda's package specs, pip's requirements, files.
 
 What passes here names directories and units, and is handed to solvers and pip that run as the kernels' account. The
 solver has the last word on a spec; here is refused what is no spec at all, and what would be an option to a program.
@@ -8,19 +8,13 @@ Nobody's credentials belong here: everybody on the machine can read the config.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from installer.config.kinds import Kind, Unfit, each_once, items, some_text
-from installer.host import paths
-
-
-def _first(*checks: tuple[object, str]) -> str | None:
-    """The words of the first check that found something."""
-    return next((wrong for found, wrong in checks if found), None)
-
+from installer.config.channel_values import ANY_CHANNEL, is_channel
+from installer.config.credentials import BEFORE_A_HOST, BEHIND_A_HOST, credentials_in, has_credentials
+from installer.config.kinds import Kind, Unfit, each_once, first_wrong, items, some_text
 
 # --- names ---------------------------------------------------------------------------------------
 _LONGEST_NAME = 32
@@ -30,7 +24,7 @@ _NAME = r"[a-z0-9](?:(?:[a-z0-9_-]|\.(?!\.))*[a-z0-9])?"
 def kernel_name(value: object) -> str:
     """Read the name of a kernel or of a recipe: a directory, a part of a unit's name and of a URL."""
     name = some_text(value)
-    wrong = _first(
+    wrong = first_wrong(
         (len(name) > _LONGEST_NAME, f"longer than {_LONGEST_NAME} characters"),
         ("/" in name, "a path, not a name"),
         (".." in name, "has two dots in a row"),
@@ -56,100 +50,6 @@ KernelName = Annotated[
 ]
 """The name of a kernel, or of a recipe."""
 
-# --- channels ------------------------------------------------------------------------------------
-_SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9_.+~%-]*"
-_CHANNEL_NAME = rf"{_SEGMENT}(?:/{_SEGMENT}){{0,3}}"
-_CHANNEL_URL = rf"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?(?:/{_SEGMENT})*/?"
-_CHANNEL_FILE = rf"file://(?:/{_SEGMENT})+/?"
-_PLATFORM = r"/(?:noarch|(?:linux|osx|win)-[a-z0-9]+)/?$"
-_WORDS_OF_CONDAS = ("defaults", "nodefaults", "local")
-_CREDENTIALS = re.compile(r"[a-z+]+://[^/\s]*@|/t/[^/\s]+", re.IGNORECASE)
-_SECRETS_PLACE = f"a URL without them (they go into {paths.CHANNEL_CREDENTIALS}: everybody can read this file)"
-
-
-def channel(value: object) -> str:
-    """Read a conda channel: its name, or its URL without the last slash."""
-    text = some_text(value)
-    if _CREDENTIALS.search(text):
-        raise _with_credentials(_without_credentials(text), _is_channel)
-    wrong = _wrong_with_channel(text)
-    if wrong is not None:
-        raise Unfit(wrong, _channel_meant(text))
-    return text.rstrip("/")
-
-
-def _is_channel(text: str) -> bool:
-    return not _CREDENTIALS.search(text) and _wrong_with_channel(text) is None
-
-
-def _wrong_with_channel(text: str) -> str | None:
-    return _first(
-        (text in _WORDS_OF_CONDAS, "a word of conda's for several channels, or for none"),
-        (text.startswith("/"), "a path without file://"),
-        (re.match("file://[^/]", text), "a file on another host"),
-        (re.search(_PLATFORM, text), "one platform's part of a channel"),
-        ("?" in text or "#" in text, "has a query or a fragment"),
-        (not re.fullmatch(f"{_CHANNEL_NAME}|{_CHANNEL_URL}|{_CHANNEL_FILE}", text), "not a channel"),
-    )
-
-
-def _channel_meant(text: str) -> str | None:
-    bare = text.strip()
-    if bare.startswith("/"):
-        bare = f"file://{bare}"
-    bare = re.sub(_PLATFORM, "", re.split("[?#]", bare)[0])
-    return bare.rstrip("/") if _is_channel(bare) else None
-
-
-def _without_credentials(text: str) -> str:
-    return re.sub(r"/t/[^/\s]+", "", re.sub(r"://[^/\s]*@", "://", text))
-
-
-def _with_credentials(meant: str, fits: Callable[[str], bool]) -> Unfit:
-    return Unfit(
-        "has credentials in it",
-        meant if fits(meant) else None,
-        expected=_SECRETS_PLACE,
-        found="a URL with credentials",
-    )
-
-
-_CHANNEL = Kind(
-    "a conda channel such as conda-forge",
-    "A name (`conda-forge`, `bioconda`, `org/label/dev`), a URL (`https://mirror.example.org/conda-forge`) or a "
-    "directory on this machine (`file:///srv/channel`). No credentials in the URL: everybody can read the config, "
-    f"and they go into `{paths.CHANNEL_CREDENTIALS}`.",
-)
-_CHANNEL_SCHEMA = {
-    "type": "string",
-    "pattern": rf"^(?!({'|'.join(_WORDS_OF_CONDAS)})$)(?!.*/t/)(?!.*{_PLATFORM})"
-    rf"({_CHANNEL_NAME}|{_CHANNEL_URL}|{_CHANNEL_FILE})$",
-}
-Channel = Annotated[str, _CHANNEL, BeforeValidator(channel), WithJsonSchema(_CHANNEL_SCHEMA)]
-"""A conda channel."""
-
-
-def _some(channels: tuple[str, ...]) -> tuple[str, ...]:
-    if not channels:
-        raise Unfit("no channel", expected="at least one (for no kernels at all, set kernels to [])")
-    return channels
-
-
-Channels = Annotated[
-    tuple[Channel, ...],
-    Kind(
-        "a list of conda channels such as [conda-forge]",
-        "Channels, each once, the one that is preferred first: a package that an earlier one has is never taken "
-        "from a later one.",
-        items=_CHANNEL,
-    ),
-    BeforeValidator(items(_is_channel)),
-    AfterValidator(each_once),
-    AfterValidator(_some),
-    WithJsonSchema({"type": "array", "items": _CHANNEL_SCHEMA, "uniqueItems": True, "minItems": 1}),
-]
-"""Where packages come from, the preferred one first."""
-
 # --- what goes into an environment ---------------------------------------------------------------
 _LONGEST_LINE = 200
 _SPEC = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:[ =<>!~\[].*)?"
@@ -159,10 +59,10 @@ def match_spec(value: object) -> str:
     """Read what conda calls a match spec: a package, and which versions of it will do."""
     text = some_text(value)
     channel_part, separator, spec = text.rpartition("::")
-    if _CREDENTIALS.search(text):
-        raise _with_credentials(spec, lambda line: _wrong_with_spec(line) is None)
+    if has_credentials(text):
+        raise credentials_in(text, _wrong_with_spec, meant=spec)
     wrong = _wrong_with_line(text) or _wrong_with_spec(spec)
-    if wrong is None and separator and not _is_channel(channel_part):
+    if wrong is None and separator and not is_channel(channel_part):
         wrong = "no channel before the ::"
     if wrong is not None:
         meant = spec.strip()
@@ -171,7 +71,7 @@ def match_spec(value: object) -> str:
 
 
 def _wrong_with_line(text: str) -> str | None:
-    return _first(
+    return first_wrong(
         (len(text) > _LONGEST_LINE, f"longer than {_LONGEST_LINE} characters"),
         (text.lstrip().startswith("-"), "an option, not a package"),
         (not text.isprintable(), "more than one line, or characters that can't be seen"),
@@ -180,7 +80,7 @@ def _wrong_with_line(text: str) -> str | None:
 
 
 def _wrong_with_spec(spec: str) -> str | None:
-    return _wrong_with_line(spec) or _first(
+    return _wrong_with_line(spec) or first_wrong(
         ("://" in spec, "the URL of a package"),
         (not re.fullmatch(_SPEC, spec), "doesn't start with a package's name"),
     )
@@ -194,7 +94,7 @@ _MATCH_SPEC = Kind(
 _MATCH_SPEC_SCHEMA = {
     "type": "string",
     "maxLength": _LONGEST_LINE,
-    "pattern": rf"^(?!.*(://[^/\s]*@|/t/))(({_CHANNEL_NAME}|{_CHANNEL_URL}|{_CHANNEL_FILE})::)?(?!.*(::|://|\s$)){_SPEC}$",
+    "pattern": rf"^(?!.*({BEFORE_A_HOST}|{BEHIND_A_HOST}))({ANY_CHANNEL}::)?(?!.*(::|://|\s$)){_SPEC}$",
 }
 MatchSpec = Annotated[str, _MATCH_SPEC, BeforeValidator(match_spec), WithJsonSchema(_MATCH_SPEC_SCHEMA)]
 """A conda package, and which versions of it will do."""
@@ -224,8 +124,8 @@ _REQUIREMENT = rf"{_PROJECT}{_EXTRAS}(?: ?(?:{_CLAUSES}|\({_CLAUSES}\))| ?@ ?[a-
 def requirement(value: object) -> str:
     """Read what pip calls a requirement (PEP 508): a project, and which versions of it will do, or its URL."""
     text = some_text(value)
-    if re.search(r"://[^/\s]*@", text):
-        raise _with_credentials(_without_credentials(text), lambda line: _wrong_with_requirement(line) is None)
+    if has_credentials(text):
+        raise credentials_in(text, _wrong_with_requirement)
     wrong = _wrong_with_requirement(text)
     if wrong is not None:
         meant = text.strip()
@@ -234,7 +134,7 @@ def requirement(value: object) -> str:
 
 
 def _wrong_with_requirement(text: str) -> str | None:
-    return _wrong_with_line(text) or _first(
+    return _wrong_with_line(text) or first_wrong(
         (re.search(r"\s-", text), "has an option of pip's"),
         (re.match(r"[./~]|[a-z+]+://", text), "a file or a URL without a name"),
         (not re.fullmatch(_REQUIREMENT, text), "not a requirement"),
@@ -249,7 +149,7 @@ _PIP_LINE = Kind(
 _PIP_LINE_SCHEMA = {
     "type": "string",
     "maxLength": _LONGEST_LINE,
-    "pattern": rf"^(?!.*(://[^/\s]*@|\s-)){_REQUIREMENT}$",
+    "pattern": rf"^(?!.*({BEFORE_A_HOST}|{BEHIND_A_HOST}|\s-)){_REQUIREMENT}$",
 }
 Requirement = Annotated[str, _PIP_LINE, BeforeValidator(requirement), WithJsonSchema(_PIP_LINE_SCHEMA)]
 """What pip is to install."""
@@ -275,7 +175,7 @@ _PATH = r"(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+)+"
 def absolute_path(value: object) -> str:
     """Read the path of a file, from the root down and without detours."""
     text = some_text(value)
-    wrong = _first(
+    wrong = first_wrong(
         (len(text) > _LONGEST_PATH, f"longer than {_LONGEST_PATH} characters"),
         (not text.startswith("/"), "not an absolute path"),
         (not text.isprintable(), "has characters that can't be seen"),
@@ -303,7 +203,7 @@ _LONGEST_TITLE = 80
 def title(value: object) -> str:
     """Read what people see instead of a name: one line."""
     text = some_text(value)
-    wrong = _first(
+    wrong = first_wrong(
         (len(text) > _LONGEST_TITLE, f"longer than {_LONGEST_TITLE} characters"),
         (not text.isprintable(), "more than one line, or characters that can't be seen"),
         (text != text.strip(), "has blanks around it"),

@@ -27,7 +27,7 @@ class Unfit(ValueError):  # noqa: N818 - it is told to a person, not only to a p
     wrong: what is wrong with it, in a few words.
     example: the value it was probably meant to be; None where the key's own example serves.
     expected: what would do, where the kind alone doesn't say it.
-    found: what to call the value, where it must not be repeated (a password) or is not the whole story.
+    found: what was found, where the value is not the whole story.
     below: where exactly, as seen from the key or section that is being validated.
     """
 
@@ -55,6 +55,11 @@ def some_text(value: object) -> str:
     if not value:
         raise Unfit("empty text")
     return value
+
+
+def first_wrong(*checks: tuple[object, str]) -> str | None:
+    """The words of the first check that found something."""
+    return next((wrong for found, wrong in checks if found), None)
 
 
 def items(looks_like_one: Callable[[str], object]) -> Callable[[object], tuple[object, ...]]:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 
+from installer.config.channel_values import Channels
 from installer.config.kernel_values import (
-    Channels,
     FilePath,
     KernelName,
     MatchSpecs,
@@ -22,6 +22,7 @@ from installer.config.kernel_values import (
 )
 from installer.config.kinds import Kind, Unfit, items, some_text
 from installer.config.values import AccountNames, Duration, Host, UrlPath, duration_text
+from installer.host import paths
 
 _MINUTE = 60
 _SELDOMEST = 5 * _MINUTE
@@ -136,7 +137,7 @@ class KernelEntry(Section):
     )
     recipe: KernelName | None = _setting(
         None,
-        "The recipe it is made by: one of the installer's, or a directory in `/etc/jupyterhub/kernels/`.",
+        f"The recipe it is made by: one of the installer's, or a directory in `{paths.KERNEL_RECIPES}/`.",
         example="python",
         unset="the recipe that is called like the kernel, where there is one",
     )

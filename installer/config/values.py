@@ -222,7 +222,7 @@ UrlPath = Annotated[
 
 # --- accounts ------------------------------------------------------------------------------------
 _ACCOUNT = r"[a-z0-9_][a-z0-9_.-]{0,31}"
-_NOT_FOR_PEOPLE = ("root", paths.HUB_USER, paths.PROXY_USER, paths.CULLER_USER, paths.BUILD_USER)
+_NOT_FOR_PEOPLE = ("root", paths.HUB_USER, paths.PROXY_USER, paths.CULLER_USER, paths.BUILD_USER, paths.KERNELS_USER)
 
 
 def account_name(value: object) -> str:
@@ -249,7 +249,6 @@ _ACCOUNT_NAME_SCHEMA = {"type": "string", "pattern": f"^(?!({'|'.join(_NOT_FOR_P
 
 AccountName = Annotated[str, _ACCOUNT_NAME, BeforeValidator(account_name), WithJsonSchema(_ACCOUNT_NAME_SCHEMA)]
 """The name of a person's account."""
-
 
 AccountNames = Annotated[
     tuple[AccountName, ...],

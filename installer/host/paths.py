@@ -41,7 +41,6 @@ INSTALLER_TOKEN = SECRETS / "installer_token"
 CHANNEL_CREDENTIALS = SECRETS / "channels.json"
 KERNEL_RECIPES = ETC / "kernels"
 OWN_ADMIN_PASSWORD = SECRETS / "hubadmin_password"
-CHANNEL_CREDENTIALS = SECRETS / "channels.json"
 SUDOERS = Path("/etc/sudoers.d/jupyterhub")
 NGINX_SITE = Path("/etc/nginx/conf.d/jupyterhub.conf")
 NGINX_DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")

@@ -31,7 +31,7 @@ GOOD: dict[str, list[object]] = {
         ["org/label/dev"],
         ["https://mirror.example.org/conda-forge"],
         ["http://192.0.2.7:8080/a/b/", "https://[2001:db8::7]/x", "https://mirror.example.org"],
-        ["file:///srv/channel", "file:///srv/a%20b/c-1.0_x/"],
+        ["file:///srv/t/channel", "https://example.org/~ada/t/x", "file:///srv/a%20b/c-1.0_x/"],
     ],
     "kernels": [
         [],
