@@ -7,9 +7,9 @@ import json
 from installer.config.models import Config
 from installer.engine.resource import Resource
 from installer.features.site import Site
-from installer.features.templates import CHECKOUT
 from installer.host import paths
 from installer.kernels.request import read_request
+from installer.kernels.worker import program_files
 from installer.resources.account import Account
 from installer.resources.directory import Directory
 from installer.resources.file import File
@@ -66,12 +66,9 @@ def default_kernel(config: Config) -> File:
 
 def _builder() -> tuple[Resource, ...]:
     """The program that solves and unpacks, for an account that can't read the checkout."""
-    package = paths.KERNEL_BUILDER / "installer" / "builder"
-    modules = sorted((CHECKOUT / "installer" / "builder").glob("*.py"))
-    start = "from installer.builder.main import main\n\nmain()\n"
+    program = {paths.KERNEL_BUILDER / name: data for name, data in program_files().items()}
+    directories = sorted({parent for path in program for parent in path.parents if paths.LIBEXEC in parent.parents})
     return (
-        *(Directory(feature=FEATURE, path=path) for path in (package.parents[1], package.parent, package)),
-        File(feature=FEATURE, path=paths.KERNEL_BUILDER / "__main__.py", text=start),
-        File(feature=FEATURE, path=package.parent / "__init__.py", text=""),
-        *(File(feature=FEATURE, path=package / file.name, text=file.read_text(encoding="utf-8")) for file in modules),
+        *(Directory(feature=FEATURE, path=path) for path in directories),
+        *(File(feature=FEATURE, path=path, text=data.decode()) for path, data in program.items()),
     )

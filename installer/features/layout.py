@@ -148,7 +148,9 @@ def _environment(_: ServerEnvironment) -> str:
 
 @_details.register
 def _kernel(resource: Kernel) -> str:
-    return f"`{paths.KERNELSPECS / resource.request.kernelspec}` -> `{paths.KERNELS / resource.name}/REVISION/kernelspec`"
+    return (
+        f"`{paths.KERNELSPECS / resource.request.kernelspec}` -> `{paths.KERNELS / resource.name}/REVISION/kernelspec`"
+    )
 
 
 @_details.register

@@ -15,6 +15,7 @@ from installer.kernels.kernelspec import filled, kernel_json
 from installer.kernels.lock import SUBDIRS, Lock, LockFile
 from installer.kernels.recipe import name_of
 from installer.kernels.request import KernelRequest
+from installer.kernels.scratch import scratch
 
 LAYOUT = 1
 """Raised when the way of building changes what is built from the same request and lock."""
@@ -48,8 +49,15 @@ def solve(request: KernelRequest, former: Lock | None, free: Collection[str], re
     locked = [record for record in former.records if record.name not in released] if former else []
     unit = sandbox.unit_of(request.name)
     records = engine.solve(request.packages, request.channels, unit=unit, locked=locked, progress=report)
-    pip = pip_layer.resolve(request.pip, records, unit=unit) if request.pip else ""
-    return Lock(platform=subdir, records=records, pip=pip)
+    if not request.pip:
+        return Lock(platform=subdir, records=records)
+    report("looking for what pip is to add")
+    with scratch(f"{request.name}-solve") as place:
+        return Lock(
+            platform=subdir,
+            records=records,
+            pip=pip_layer.resolve(request.pip, records, unit=unit, scratch=place),
+        )
 
 
 def revision_id(request: KernelRequest, lock: Lock, again: int = 0) -> str:
@@ -81,8 +89,8 @@ def ensure(request: KernelRequest, lock: Lock, report: Report, *, anew: bool = F
 def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> Path:
     recipe = request.recipe
     version = lock.version(recipe.version_of) or ""
-    scratch = environment.scratch_of(prefix)
-    values = {"prefix": str(prefix), "name": request.name, "version": version, "scratch": str(scratch)}
+    place = environment.build_scratch(prefix)
+    values = {"prefix": str(prefix), "name": request.name, "version": version, "scratch": str(place)}
     try:
         prefix.parent.mkdir(mode=0o755, exist_ok=True)
         built = environment.build(

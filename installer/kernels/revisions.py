@@ -26,9 +26,11 @@ from installer.kernels.records import ExtraFile
 from installer.kernels.request import KernelRequest
 
 MARKER = ".complete"
+KERNELSPEC = "kernelspec"
 LOCK = "kernel.lock"
 FILES = ".files"
-KERNELSPEC = "kernelspec"
+RECORDS = (KERNELSPEC, LOCK, FILES, MARKER)
+"""What stands in a revision beside its environment, root's own."""
 _EXTRA_FILES = TypeAdapter(tuple[ExtraFile, ...])
 _REVISION = re.compile("[0-9a-f]{12}")
 
