@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from installer.commands.kernel_situation import KernelSituation, in_use
 from installer.config import edit
 from installer.engine.executor import Reporter
@@ -285,14 +287,11 @@ def _carry_out(
 ) -> Generation:
     """Bring one kernel, and the default that servers are told of, to what is wanted; the rest stays unlooked at."""
     store = situation.store
-    before = {resource.key: resource for resource in store.resources_of(situation.generation).values()}
-    part: list[Resource] = [feature.default_kernel(situation.config)]
-    part += [wanted] if wanted else []
-    keys = {kernel.key, *(resource.key for resource in part)}
-    alone = [resource.model_copy(update={"needs": ()}) for resource in part]
-    plan = make_plan(alone, {key: resource for key, resource in before.items() if key in keys}, store.left())
-    whole = [resource for key, resource in before.items() if key not in keys] + part
-    request = Request(whole, by, situation.text, situation.generation.remembered, summary)
+    default = feature.default_kernel(situation.config)
+    part = [default, wanted] if wanted else [default]
+    before, rest = _parted(situation, kernel)
+    plan = make_plan([resource.model_copy(update={"needs": ()}) for resource in part], before)
+    request = Request(part, by, situation.text, situation.generation.remembered, summary, rest)
     try:
         if situation.text != situation.found:
             _replace_config(situation.found, situation.text)
@@ -304,6 +303,22 @@ def _carry_out(
             _replace_config(situation.text, situation.found)
         raise
     return generation
+
+
+def _parted(situation: KernelSituation, kernel: Kernel) -> tuple[dict[str, Resource], tuple[dict[str, JsonValue], ...]]:
+    """The generation's resources that a change of a kernel has to do with, by key; and all others, as stored."""
+    ours: dict[str, Resource] = {}
+    rest = []
+    for entry in situation.generation.resources:
+        mine = entry["kind"] == kernel.kind or entry.get("path") == str(paths.SERVER_SETTINGS)
+        resource = situation.store.restored(entry) if mine else None
+        if isinstance(resource, Kernel) and resource.key != kernel.key:
+            resource = None
+        if resource is None:
+            rest.append(entry)
+        else:
+            ours[resource.key] = resource
+    return ours, tuple(rest)
 
 
 def _replace_config(expected: str, text: str) -> None:

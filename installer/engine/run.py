@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import JsonValue
+
 from installer.engine.executor import Reporter, carry_out_one, execute, execute_optional, is_optional
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Attributes, Resource
@@ -18,7 +20,7 @@ from installer.host.interruption import undisturbed
 class Request:
     """What a run is to bring about, and for whom.
 
-    desired: all that the host should have in the end; a plan may be for a part of it.
+    desired: what the plan is for. rest: where that is a part, all else that the host has, in stored form.
     by: the account that asked. config: the config file's text. remembered: choices that later runs keep.
     summary: what the run changes, in a sentence; told by the plan if None.
     """
@@ -28,6 +30,7 @@ class Request:
     config: str
     remembered: Mapping[str, str]
     summary: str | None = None
+    rest: tuple[dict[str, JsonValue], ...] = ()
 
 
 def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, verify: Callable[[], None]) -> Generation:
@@ -79,11 +82,12 @@ def _kept(
         summary=request.summary or summary(plan),
         config=request.config,
         remembered=dict(request.remembered),
-        resources=numbered([resource.settled() for resource in request.desired]),
+        resources=(*request.rest, *numbered([resource.settled() for resource in request.desired])),
         degraded=dict(degraded),
     )
     with undisturbed():
-        store.note_left({resource.key for resource in request.desired})
+        if not request.rest:
+            store.note_left({resource.key for resource in request.desired})
         store.add(generation)
     return generation
 

@@ -1,4 +1,4 @@
-"""From a request to a complete revision: solve, build in its place, add the kernelspec, mark it complete."""
+"""From a request to a complete revision: solve, build in its place, add the kernelspec, try it, mark it complete."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from installer.kernels.lock import SUBDIRS, Lock, LockFile
 from installer.kernels.recipe import name_of
 from installer.kernels.request import KernelRequest
 from installer.kernels.scratch import scratch
+from installer.kernels.smoke import run_smoke_cell
 
 LAYOUT = 1
 """Raised when the way of building changes what is built from the same request and lock."""
@@ -115,6 +116,13 @@ def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> 
         files.write(
             kernelspec / "kernel.json", kernel_json(request, prefix, version, built.activation).encode(), mode=0o644
         )
+        report("running a cell in it")
+        trouble, _ = run_smoke_cell(request, prefix)
+        if trouble:
+            raise Problem(
+                f"the kernel {request.name!r} was built, and does not work: {trouble}",
+                "other versions may: see `installer kernel show`, and what its packages' own pages say",
+            )
         files.write(prefix / revisions.LOCK, _lock_file(request, lock).text().encode(), mode=0o644)
         files.write(prefix / revisions.FILES, revisions.extra_files_text(built.extra), mode=0o644)
         known = revisions.Completed(

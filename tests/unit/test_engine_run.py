@@ -13,7 +13,7 @@ from installer.engine.lock import exclusive
 from installer.engine.plan import make_plan
 from installer.engine.resource import Resource
 from installer.engine.run import Request, carry_out
-from installer.engine.store import Generation, Store
+from installer.engine.store import Generation, Store, stored
 from installer.host.errors import Problem
 from tests.unit.resources_in_memory import Impatient, KeptNote, Note, OptionalNote, Silent, Slow
 
@@ -101,7 +101,7 @@ def test_a_run_for_a_part_records_the_whole_and_leaves_the_rest_alone_also_when_
     whole = [note("a"), note("b", "new")]
     for verify, expected in ((unhealthy, "old"), (lambda: None, "new")):
         try:
-            request = Request(whole, "ada", "", {}, summary="b alone")
+            request = Request(whole[1:], "ada", "", {}, summary="b alone", rest=(stored(whole[0]),))
             carry_out(store, request, make_plan([whole[1]], {"note:b": note("b", "old")}), Silent(), verify)
         except Problem as problem:
             assert "not healthy" in str(problem)
