@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -213,10 +214,11 @@ def _interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_interruptible")
 def test_interrupted_it_abandons_what_is_under_way_and_goes_back(store: Store) -> None:
-    slow = Slow(feature="test", title="slow", text="x")
+    slow = Slow(feature="test", title="slow", text="x", needs=("note:a",))
 
     def interrupt() -> None:
         Slow.begun.wait(60)
+        time.sleep(0.2)  # the main thread has come to its wait, with nothing half-written in its hands
         os.kill(os.getpid(), signal.SIGINT)
 
     started = threading.Thread(target=interrupt)
