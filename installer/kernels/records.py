@@ -72,3 +72,14 @@ class ExtraFile(BaseModel):
     path: str
     sha256: str | None = None
     target: str | None = None
+
+
+class LinkScript(BaseModel):
+    """A script that a package wants to be run once it is linked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    script: str
+    name: str
+    version: str
+    build_number: str
