@@ -12,6 +12,7 @@ from installer.engine.store import Store
 from installer.features.everything import desired
 from installer.features.site import Site
 from installer.host import facts, paths
+from installer.kernels.request import read_requests
 from installer.resources.kinds import KINDS
 from installer.resources.revision_id import read_ingredients, revision_id
 
@@ -39,5 +40,11 @@ def look() -> Situation:
     host = facts.gather()
     store = Store(paths.INSTALLER_STATE, KINDS)
     admin = first_admin.choose(store.remembered())
-    site = Site(loaded.config, host, admin, revision_id(read_ingredients(host.python, host.machine)))
+    site = Site(
+        loaded.config,
+        host,
+        admin,
+        revision_id(read_ingredients(host.python, host.machine)),
+        read_requests(loaded.config),
+    )
     return Situation(site, store, desired(site), loaded.text)

@@ -26,6 +26,7 @@ class Generation(BaseModel):
     number: counted from 1.  at: UTC, ISO 8601.  by: the account that ran it.  summary: what changed, in a sentence.
     config: the config file's text.  remembered: choices made at the first apply that later ones keep.
     resources: all that was on the host by it, each as {"kind": …, **fields}.
+    degraded: what of that is optional and could not be had, by key, with the reason.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +38,7 @@ class Generation(BaseModel):
     config: str
     remembered: dict[str, str]
     resources: tuple[dict[str, JsonValue], ...]
+    degraded: dict[str, str] = {}
 
 
 def stored(resource: Resource) -> dict[str, JsonValue]:

@@ -15,9 +15,11 @@ from installer.features.site import Admin, Site
 from installer.host import paths
 from installer.host.facts import HostFacts
 from installer.host.nginx import Sites
+from installer.kernels.request import read_requests
 from installer.resources.account import Account, Group, Membership
 from installer.resources.directory import Directory
 from installer.resources.file import File
+from installer.resources.kernel import Kernel
 from installer.resources.link import Link
 from installer.resources.nginx_site import DisabledSite
 from installer.resources.server_environment import ServerEnvironment
@@ -39,6 +41,7 @@ _EXAMPLE = Site(
     ),
     admin=Admin("ada", own=False),
     revision="REVISION",
+    kernels=read_requests(Config()),
 )
 
 _SLICE = paths.USERS_SLICE.removesuffix(".slice")
@@ -141,6 +144,13 @@ def _membership(_: Membership) -> str:
 @_details.register
 def _environment(_: ServerEnvironment) -> str:
     return "root:root, never changed once it is complete"
+
+
+@_details.register
+def _kernel(resource: Kernel) -> str:
+    return (
+        f"`{paths.KERNELSPECS / resource.request.kernelspec}` -> `{paths.KERNELS / resource.name}/REVISION/kernelspec`"
+    )
 
 
 @_details.register

@@ -61,6 +61,10 @@ KERNELS_SCRATCH = KERNELS / ".scratch"
 """What builds leave behind goes with it; beside the environments, since /tmp may be small or refuse programs."""
 SHARE = OPT / "share" / "jupyter"
 KERNELSPECS = SHARE / "kernels"
+OTHER_KERNELSPECS = (Path("/usr/local/share/jupyter/kernels"), Path("/usr/share/jupyter/kernels"))
+"""Where other packages put kernelspecs, which servers see too."""
+JUPYTER_ETC = OPT / "etc" / "jupyter"
+SERVER_SETTINGS = JUPYTER_ETC / "jupyter_server_config.json"
 
 # --- state ---------------------------------------------------------------------------------------
 HUB_STATE = Path("/var/lib/jupyterhub")

@@ -42,7 +42,7 @@ class Gate(Protocol):
 def program_files() -> dict[str, bytes]:
     """The builder's files by their place below paths.KERNEL_BUILDER."""
     modules = {f"installer/builder/{file.name}": file.read_bytes() for file in sorted(_SOURCE.glob("*.py"))}
-    return {"__main__.py": modules.pop("installer/builder/__main__.py"), "installer/__init__.py": b"", **modules}
+    return {"__main__.py": modules.pop("installer/builder/__main__.py"), "installer/__init__.py": b"\n", **modules}
 
 
 def ask(

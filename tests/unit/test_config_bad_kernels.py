@@ -153,7 +153,7 @@ CASES = {
     ),
     "title on two lines": entry('display_name: "a\\nb"', "more than one line", "a title", '"a\\nb"', '"a b"'),
     "title with blanks": entry('display_name: " a "', "has blanks around it", "a title", '" a "', "a}"),
-    "long title": entry("display_name: " + "ä" * 81, "longer than 80", "a title such as", '"äää', '"' + "\\u00e4" * 80),
+    "long title": entry("display_name: " + "ä" * 81, "longer than 80", "a title such as", '"äää', '"' + "ä" * 80),
     "number as title": entry("display_name: 3", "wrong type", "a title", "the number 3"),
     "revision without quotes": entry("revision: 123456789012", "a number for want of quotes", "a rev", "the number"),
     "revision as a float": entry("revision: 12e456789012", "unclear without quotes", "a rev", "YAML 1.2 the", '"12e4'),
