@@ -36,7 +36,8 @@ def measure(stage: Stage, runs: int, loads: list[float]) -> list[Row]:
     """Each in turn, as root, in one machine that is applied and has no kernels yet."""
     top, *below = stage.applied.directories
     seconds: dict[str, list[float]] = {}
-    disk: list[float] = []
+    first: list[float] = []
+    second: list[float] = []
     with Machine(Layer(stage.suite, (top, layer_of(build(cache_dir())), *below))) as machine:
         machine.put(CONFIG, "channels: [file:///srv/channel]\nkernels: []\n")
         machine.put("/root/first_cell.py", _FIRST_CELL)
@@ -59,9 +60,9 @@ def measure(stage: Stage, runs: int, loads: list[float]) -> list[Row]:
                 ("`kernel rollback python`", _kernel("rollback python")),
             ):
                 seconds.setdefault(name, []).append(_time(machine, command))
-            disk.append((_used(machine) - before) / 1e6)
+            first.append(before / 1e6)
+            second.append((_used(machine) - before) / 1e6)
             if number == 0:
-                whole = before / 1e6
                 machine.run(f"{_PLAIN}/bin/python -m ipykernel install --prefix=/usr/local --name=plain")
             for name, kernel in (
                 ("the kernel's start to its first cell", "python3"),
@@ -78,7 +79,7 @@ def measure(stage: Stage, runs: int, loads: list[float]) -> list[Row]:
                 _time(machine, _kernel("gc", ask=False))
             )
     rows = [Row(name, taken) for name, taken in seconds.items()]
-    return [*rows, Row("disk of the first revision", [whole], "MB"), Row("disk of the second one", disk, "MB")]
+    return [*rows, Row("disk of the first revision", first, "MB"), Row("disk of the second one", second, "MB")]
 
 
 def _kernel(words: str, *, ask: bool = True) -> str:
