@@ -36,7 +36,9 @@ def test_from_top_to_bottom(server: Layer, boot: Boot) -> None:
     """Install, operate, add a kernel, take it all off: nothing of ours is left, and nothing else is missing."""
     top, *below = server.directories
     fresh = boot(Layer(server.suite, (top, layer_of(build(cache_dir())), *below)))
+    fresh.run(["rm", "-r", "/etc/jupyterhub"])
     before = _state(fresh)
+    fresh.put("/etc/jupyterhub/installer.yaml", CHANNEL)
     install, _ = _blocks("Install")
     assert "The hub is up:" in _type(fresh, install).stdout
 
