@@ -86,28 +86,28 @@ def _same_file(file: Path, earlier: Path) -> bool:
 
 def _share_bytecode(directory: str, earlier: str | None, ending: str) -> tuple[int, list[str]]:
     """Take bytecode from the earlier directory; how much that was, and the modules that have none now."""
-    modules = {name: inode for name, inode in _listing(directory).items() if name.endswith(".py")}
+    listing = _listing(directory)
+    modules = {name: inode for name, inode in listing.items() if name.endswith(".py")}
     if not modules:
         return 0, []
     cache = f"{directory}/__pycache__"
-    compiled = _listing(cache)
+    compiled = _listing(cache) if "__pycache__" in listing else {}
     theirs = _listing(earlier) if earlier else {}
-    their_compiled = _listing(f"{earlier}/__pycache__") if earlier else {}
-    shared = 0
-    left: list[str] = []
-    for name, inode in modules.items():
-        bytecode = name.removesuffix(".py") + ending
-        if bytecode in compiled:
-            continue
-        if theirs.get(name) == inode and bytecode in their_compiled:
-            # Most packages have come without any.
-            Path(cache).mkdir(exist_ok=True)
-            try:
-                os.link(f"{earlier}/__pycache__/{bytecode}", f"{cache}/{bytecode}", follow_symlinks=False)
-            except OSError:
-                left.append(f"{directory}/{name}")
-            else:
-                shared += 1
-        else:
-            left.append(f"{directory}/{name}")
-    return shared, left
+    their_compiled = _listing(f"{earlier}/__pycache__") if "__pycache__" in theirs else {}
+    lacking = {name: name.removesuffix(".py") + ending for name in modules}
+    lacking = {name: bytecode for name, bytecode in lacking.items() if bytecode not in compiled}
+    same = [
+        name for name, bytecode in lacking.items() if theirs.get(name) == modules[name] and bytecode in their_compiled
+    ]
+    if same:
+        Path(cache).mkdir(exist_ok=True)
+    shared = {name for name in same if _linked(f"{earlier}/__pycache__/{lacking[name]}", f"{cache}/{lacking[name]}")}
+    return len(shared), [f"{directory}/{name}" for name in lacking if name not in shared]
+
+
+def _linked(there: str, here: str) -> bool:
+    try:
+        os.link(there, here, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
