@@ -34,7 +34,7 @@ class EnvironmentPlan(BaseModel):
     post_install: commands to run at the end, with `env`; the prefix's and build_scratch(prefix)'s paths put in already.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     records: tuple[Record, ...]
@@ -53,7 +53,7 @@ class Built(BaseModel):
     extra: files that conda's packages don't account for, for engine.verify.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     activation: dict[str, str]
     seconds: dict[str, float]
