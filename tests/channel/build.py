@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.channel import julia_registry, octave_julia_go, python_and_r, wheels
+from tests.channel import go_modules, julia_registry, octave_julia_go, python_and_r, wheels
 from tests.channel.archive import Suite
 from tests.channel.debs import Recipe, convert
 from tests.channel.pack import index
@@ -20,6 +20,8 @@ SERVED = Path("/srv/channel")
 """Where machines have the channel."""
 JULIA_REGISTRY = SERVED / "julia/registry"
 """Where machines have the registry of Julia packages."""
+GO_PROXY = SERVED / "go"
+"""Where machines have the Go modules; `file://` before it makes it a GOPROXY."""
 
 _KEPT_DAYS = 3
 
@@ -42,7 +44,11 @@ def build(cache: Path) -> Path:
             with tempfile.TemporaryDirectory(dir=layers, prefix="building-") as building:
                 Path(building).chmod(0o755)
                 root = Path(building, "layer")
-                _build(root / SERVED.relative_to("/"), cache, Path(building, "work"))
+                before = os.umask(0o022)
+                try:
+                    _build(root / SERVED.relative_to("/"), cache, Path(building, "work"))
+                finally:
+                    os.umask(before)
                 root.rename(layer)
         os.utime(layer)
     return channel
@@ -72,15 +78,16 @@ def _remove_unused(layers: Path) -> None:
 
 def _build(channel: Path, cache: Path, work: Path) -> None:
     channel.mkdir(parents=True)
+    work.mkdir()
     wheels.convert(channel, cache / "channel-wheels")
     for name, recipes in _RECIPES.items():
-        work.mkdir()
         suite = Suite(name, work / f"apt-{name}", cache / "channel-debs")
         convert(channel, suite, recipes(suite), work / name, octave_julia_go.OCTAVE_UNWANTED)
-        shutil.rmtree(work)
     (go,) = (channel / "linux-64").glob("go-[0-9]*.conda")
     octave_julia_go.pack_go_nocgo(channel, go.name.split("-")[1])
     index(channel)
+    program = work / "trixie/recipe-go/go/bin/go"
+    go_modules.write(channel / GO_PROXY.relative_to(SERVED), program, cache / "channel-go", work / "go-modules")
     julia_registry.write(channel / JULIA_REGISTRY.parent.relative_to(SERVED), JULIA_REGISTRY.parent)
 
 

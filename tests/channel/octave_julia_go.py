@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.channel.debs import LIBRARIES, Recipe
+from tests.channel.debs import LIBRARIES, Recipe, edit
 from tests.channel.pack import pack
 
 _ACTIVATE = "etc/conda/activate.d"
@@ -37,7 +37,7 @@ def octave() -> list[Recipe]:
     return [
         Recipe(
             "octave",
-            ("octave", "octave-common"),
+            ("octave", "octave-common", "fonts-freefont-otf"),
             ("gnuplot", "fonts-and-config"),
             skip=(*window, *sound),
             arrange=_arrange_octave,
@@ -47,7 +47,14 @@ def octave() -> list[Recipe]:
 
 
 def _arrange_octave(root: Path) -> None:
-    _write_activation(root, "octave", ('OCTAVE_HOME="$CONDA_PREFIX"', 'OCTAVE_EXEC_HOME="$CONDA_PREFIX"'))
+    (autoloads,) = root.glob("lib/*/octave/*/oct/*/PKG_ADD")
+    edit(autoloads, r'^.*"(audiodevinfo|audioread|__init_fltk__|__fltk_uigetfile__)\.oct".*\n', "")
+    lines = (
+        'OCTAVE_HOME="$CONDA_PREFIX"',
+        'OCTAVE_EXEC_HOME="$CONDA_PREFIX"',
+        'OCTAVE_FONTS_DIR="$CONDA_PREFIX/share/fonts/opentype/freefont"',
+    )
+    _write_activation(root, "octave", lines)
 
 
 def _arrange_gnuplot(root: Path) -> None:

@@ -81,6 +81,8 @@ def _r_name(deb: str) -> str:
 def _arrange_r(root: Path) -> None:
     # The line that asks whether this is the host's own R has to keep the host's path.
     edit(root / "lib/R/bin/R", r"^(R_\w+)=/usr/", rf"\1={PLACEHOLDER}/")
+    (root / "bin/R").unlink()
+    (root / "bin/R").symlink_to("../lib/R/bin/R")
     for name in ("ldpaths", "Makeconf"):
         edit(root / "etc/R" / name, "/usr/lib/x86_64-linux-gnu", f"{PLACEHOLDER}/{LIBRARIES}")
     # It names the libraries of the host's R.

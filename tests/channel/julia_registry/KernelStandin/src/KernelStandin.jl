@@ -53,7 +53,7 @@ function run_kernel()
     @async forwarding_interrupts(() -> pump("stdout", redirect_stdout()[1]))
     @async forwarding_interrupts(() -> pump("stderr", redirect_stderr()[1]))
     @async forwarding_interrupts(() -> serve(control))
-    global requests = @async serve(shell)
+    global requests = @async ignoring_interrupts(() -> serve(shell))
     forwarding_interrupts(() -> wait(requests))
 end
 
@@ -69,18 +69,25 @@ function forwarding_interrupts(run)
     end
 end
 
+# Where no cell runs any more, there is nothing to interrupt.
+function ignoring_interrupts(run)
+    while true
+        try
+            run()
+        catch problem
+            problem isa InterruptException || rethrow()
+        end
+    end
+end
+
 function interrupt()
     busy && @async Base.throwto(requests, InterruptException())
 end
 
 function serve(socket::ZMQ.Socket)
     while true
-        try
-            ZMQ.wait_readable(socket)
-            answer(socket, receive(socket))
-        catch problem
-            problem isa InterruptException || rethrow()
-        end
+        ZMQ.wait_readable(socket)
+        answer(socket, receive(socket))
     end
 end
 

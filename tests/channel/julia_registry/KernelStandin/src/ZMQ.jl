@@ -24,8 +24,7 @@ end
 
 function option(socket::Socket, name::Integer)
     value, size = Ref{Cint}(0), Ref{Csize_t}(sizeof(Cint))
-    arguments = (socket.handle, name, value, size)
-    ccall((:zmq_getsockopt, libzmq), Cint, (Ptr{Cvoid}, Cint, Ref{Cint}, Ref{Csize_t}), arguments...)
+    ccall((:zmq_getsockopt, libzmq), Cint, (Ptr{Cvoid}, Cint, Ref{Cint}, Ref{Csize_t}), socket.handle, name, value, size)
     return value[]
 end
 
@@ -56,8 +55,8 @@ function send(socket::Socket, parts::Vector)
     for (place, part) in enumerate(parts)
         flags = place < length(parts) ? SNDMORE : 0
         data = Vector{UInt8}(part)
-        arguments = (socket.handle, data, length(data), flags)
-        ccall((:zmq_send, libzmq), Cint, (Ptr{Cvoid}, Ptr{UInt8}, Csize_t, Cint), arguments...)
+        size = length(data)
+        ccall((:zmq_send, libzmq), Cint, (Ptr{Cvoid}, Ptr{UInt8}, Csize_t, Cint), socket.handle, data, size, flags)
     end
 end
 
