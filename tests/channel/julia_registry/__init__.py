@@ -9,7 +9,7 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 NAME = "KernelStandin"
 _UUID = "7a4c1d52-6f0b-4b7e-9d83-2f5a1c9e6b04"
-VERSION = "0.1.0"
+_VERSION = "0.1.0"
 # The package's own and the standard library's are all it needs.
 _REGISTRY = f"""\
 name = "Local"
@@ -30,7 +30,7 @@ def write(directory: Path, served: Path) -> None:
     (directory / "registry/Registry.toml").write_text(_REGISTRY)
     texts = {
         "Package": f'name = "{NAME}"\nuuid = "{_UUID}"\nrepo = "{(served / repository.name).as_uri()}"\n',
-        "Versions": f'["{VERSION}"]\ngit-tree-sha1 = "{tree}"\n',
+        "Versions": f'["{_VERSION}"]\ngit-tree-sha1 = "{tree}"\n',
         "Deps": "[0]\n" + (_HERE / NAME / "Project.toml").read_text().split("[deps]\n")[1].split("\n\n")[0] + "\n",
         "Compat": '[0]\njulia = "1"\n',
     }
