@@ -30,7 +30,7 @@ def put_kernels_config(machine: Machine) -> None:
 
 
 def standin_recipe() -> str:
-    """kernels/julia/recipe.yaml, with the stand-in's registry and name where it has IJulia's name and version, and else unchanged."""
+    """kernels/julia/recipe.yaml with the stand-in in the place of IJulia, and not a word else changed."""
     text = (_RECIPES / "julia/recipe.yaml").read_text()
     registry = f'Pkg.Registry.add(Pkg.RegistrySpec(path="{JULIA_REGISTRY}"))'
     for old, new in (
