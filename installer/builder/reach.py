@@ -50,10 +50,13 @@ def _problem(base: str) -> str | None:
         directory = Path(unquote(parts.path)) / "noarch"
         readable = os.access(directory, os.R_OK | os.X_OK)
         return None if readable else f"there is no directory {directory} that this account can read"
-    if parts.scheme not in {"http", "https"} or _through_socks(parts.scheme):
-        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    if parts.scheme not in {"http", "https"} or proxy.startswith("socks"):
+        return None  # only the engine can talk to it
+    through = urllib.request.build_opener(urllib.request.ProxyHandler({parts.scheme: proxy} if proxy else {}))
     try:
-        with urllib.request.urlopen(f"{base}noarch/repodata.json.zst", timeout=_SECONDS):  # noqa: S310 - it is http
+        with through.open(f"{base}noarch/repodata.json.zst", timeout=_SECONDS):
             return None
     except urllib.error.HTTPError:
         return None
@@ -61,9 +64,3 @@ def _problem(base: str) -> str | None:
         return None if isinstance(error.reason, ssl.SSLError) else str(error.reason)
     except (OSError, http.client.HTTPException) as error:
         return str(error)
-
-
-def _through_socks(scheme: str) -> bool:
-    """Whether a proxy is in between that only the engine can talk to."""
-    proxies = urllib.request.getproxies()
-    return str(proxies.get(scheme) or proxies.get("all") or "").startswith("socks")

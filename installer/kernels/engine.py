@@ -136,7 +136,7 @@ def packages(
 
 
 def _check_seen(channel: str) -> None:
-    if channel.startswith("file://"):
+    if channel.startswith(("file://", "/")):
         directory = Path(channel.removeprefix("file://"))
         for hidden in _HIDDEN:
             if directory.is_relative_to(hidden):

@@ -7,13 +7,15 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from installer.host import files, paths
+from installer.host.downloads import explained
 from installer.host.errors import Problem
-from installer.host.process import SYSTEM_PATH, run
+from installer.host.process import SYSTEM_PATH, CommandFailed, run
 from installer.kernels import activation, engine, pip_layer, sandbox
 from installer.kernels.records import ExtraFile, LinkScript, Record
 from installer.kernels.scratch import scratch, surroundings
@@ -189,9 +191,9 @@ class _Build:
         if not modules:
             return
         self._progress(f"compiling {len(modules)} Python modules")
-        sandbox.run(
+        done = sandbox.run(
             [
-                str(self._prefix / "bin" / "python"), "-I", "-m", "compileall", "-qq",
+                str(self._prefix / "bin" / "python"), "-I", "-m", "compileall", "-q",
                 "-j", str(len(os.sched_getaffinity(0))), "-i", "-",
             ],
             unit=self._unit,
@@ -201,4 +203,7 @@ class _Build:
             network=False,
             timeout=_STEP_SECONDS,
         )  # fmt: skip
-        # Its exit code tells of modules in another Python's language, which packages carry: templates, tests.
+        # 1 tells of modules in another Python's language, which packages carry: templates, tests.
+        if done.code not in {0, 1} or "Errno 28" in done.stdout or "Errno 122" in done.stdout:
+            said = f"{done.stdout.strip()}\n{done.stderr.strip()}".replace("Errno 28", "No space left on device (28)")
+            raise explained(CommandFailed(replace(done, stderr=said)), "compiling Python modules")

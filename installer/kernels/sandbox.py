@@ -60,6 +60,9 @@ _CLOSED = (
 )
 
 
+_CERTIFICATES = frozenset(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PIP_CERT"])
+
+
 def unit_of(name: str) -> str:
     """What the services that build a kernel's environments are called; each run adds an ending of its own."""
     return f"jupyterhub-kernel-{name}"
@@ -87,6 +90,7 @@ def run(
     timeout: seconds, after which it is killed.
     """
     service = f"{unit}:{secrets.token_hex(4)}"
+    paths.INSTALLER_RUN.mkdir(mode=0o755, exist_ok=True)
     variables = paths.INSTALLER_RUN / f"{service}.env"
     properties = [
         *_CLOSED,
@@ -102,23 +106,45 @@ def run(
         "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec", f"--unit={service}.service",
         *(f"--property={each}" for each in properties), "--", *words,
     ]  # fmt: skip
-    paths.INSTALLER_RUN.mkdir(mode=0o755, exist_ok=True)
-    files.write(variables, _environment_file(environment(env, home="/tmp")), mode=0o600)  # noqa: S108 - its own /tmp
+    told = environment(env, home="/tmp")  # noqa: S108 - a /tmp of its own
     try:
+        files.write(variables, _environment_file(_with_certificates(told, service)), mode=0o600)
         done = follow(command, on_line or _unheard, stdin=stdin, timeout=timeout + 30)
     except BaseException:
-        stop(unit)
+        _stop(service)
         raise
     finally:
-        variables.unlink(missing_ok=True)
+        _clear(service)
+    if done.code < 0:
+        _stop(service)  # systemd-run was killed, which the service takes no notice of
     return replace(done, argv=tuple(os.fspath(word) for word in argv))
 
 
 def stop(unit: str) -> None:
     """End what runs for a kernel, be it of this installer or of one that was killed."""
-    run_process(["systemctl", "stop", "--", f"{unit}:*.service"], timeout=120, check=False)
-    for left in paths.INSTALLER_RUN.glob(f"{glob.escape(unit)}:*.env"):
+    _stop(f"{unit}:*")
+    _clear(f"{unit}:")
+
+
+def _stop(services: str) -> None:
+    run_process(["systemctl", "stop", "--", f"{services}.service"], timeout=120, check=False)
+
+
+def _clear(beginning: str) -> None:
+    for left in paths.INSTALLER_RUN.glob(f"{glob.escape(beginning)}*"):
         left.unlink(missing_ok=True)
+
+
+def _with_certificates(variables: Mapping[str, str], service: str) -> dict[str, str]:
+    """The variables, those that name an admin's own CA pointing to copies: homes can't be seen from in there."""
+    copied = dict(variables)
+    for name in _CERTIFICATES & variables.keys():
+        source = Path(variables[name])
+        if source.is_file() and not any(source.is_relative_to(place) for place in ("/etc/ssl", "/usr")):
+            copy = paths.INSTALLER_RUN / f"{service}.{name}.crt"
+            files.write(copy, source.read_bytes(), mode=0o644)
+            copied[name] = str(copy)
+    return copied
 
 
 def _environment_file(variables: Mapping[str, str]) -> bytes:

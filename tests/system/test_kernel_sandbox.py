@@ -60,6 +60,7 @@ def write_packages(channel: Path, python: str) -> None:
         },
     )
     pack(channel, name="six", version="1.16.0", depends=["python"], files={"share/six": b"stands for six\n"})
+    pack(channel, name="zeros", version="1", files={"zeros": bytes(64_000_000)})
     pack(channel, name="more", version="2.0", files={"share/more": b"more\n"})
     pack(
         channel,
@@ -113,6 +114,19 @@ answer = [done.code, done.stdout, done.stderr, done.argv[0]]
         "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2",
         "wrote place", "10",
     ]  # fmt: skip
+
+
+def test_an_admins_own_ca_reaches_it_wherever_it_lies(host: Machine) -> None:
+    host.put("/root/ca.pem", "my CA\n", mode="0600")
+    said = as_installer(
+        host,
+        """
+os.environ["SSL_CERT_FILE"] = "/root/ca.pem"
+answer = sandbox.run(["/bin/sh", "-c", 'cat "$SSL_CERT_FILE"'], unit="jupyterhub-kernel-test").stdout
+""",
+    )
+    assert said == "my CA\n"
+    assert host.run("ls /run/jupyterhub-installer/*.crt", check=False).code != 0
 
 
 def test_lines_come_as_they_are_printed_and_codes_as_they_are(host: Machine) -> None:
@@ -292,6 +306,26 @@ def test_a_build_that_fails_says_why_and_leaves_nothing(host: Machine) -> None:
     )
     assert problem["what"] == "the kernel's own step sh failed with exit code 3"
     assert problem["detail"] == "the reason"
+    assert host.run(f"ls -A {Path(PREFIX).parent}").stdout == ""
+
+
+def test_a_full_disk_is_called_that_and_what_filled_it_is_gone(host: Machine) -> None:
+    """Also where the disk has the room that the packages' sizes ask for."""
+    host.run(f"mkdir -p {paths.KERNELS}/small && mount -t tmpfs -o size=8m tmpfs {paths.KERNELS}/small")
+    try:
+        problem = as_installer(
+            host,
+            plan("zeros")
+            + f"""
+engine.PACKAGES = Path("{paths.KERNELS}/small/packages")
+import shutil
+shutil.chown("{paths.KERNELS}/small", "jupyterhub-kernels")
+answer = environment.build(Path({PREFIX!r}), plan, None, print)
+""",
+        )
+    finally:
+        host.run(["umount", f"{paths.KERNELS}/small"])
+    assert problem["what"].startswith("the disk is full"), problem
     assert host.run(f"ls -A {Path(PREFIX).parent}").stdout == ""
 
 
