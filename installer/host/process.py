@@ -38,6 +38,10 @@ _PASSED_ON = frozenset(
         "uv_system_certs",
         "npm_config_registry",
         "npm_config_cafile",
+        "goproxy",
+        "gosumdb",
+        "goprivate",
+        "julia_pkg_server",
     ]
 )
 
