@@ -4,10 +4,10 @@ fresh           a server as it comes, booted for one test
 applied         a server after `sudo python3 -m installer apply`; shared, for tests that only look
 applied_clone   the same for one test alone, which may change what it likes
 apply_result    what that apply printed, and how long it took
+channel         the directory of the conda channel that the tests build, on this host
 kernels_server  the layer of such a server with KERNELS (see machine_kernels), which one more apply has built
 kernels_applied a server booted from it; shared, for tests that only look
 kernels_applied_clone   the same for one test alone
-channel_layer   the tests' conda channel, as a directory to lay under a machine's root
 boot            boots further machines for one test
 
 All have the account ADMIN (password, sudo) and the checkout at CHECKOUT.
@@ -26,7 +26,8 @@ from typing import NoReturn, cast
 
 import pytest
 
-from tests.channel.build import build, layer_of
+from tests.channel.build import build as build_channel
+from tests.channel.build import layer_of
 from tests.system import machine
 from tests.system.machine import Machine
 from tests.system.machine_claim import release_own
@@ -145,15 +146,17 @@ def applied_clone(applied_server: Applied, boot: Boot) -> Machine:
 
 
 @pytest.fixture(scope="session")
-def channel_layer() -> Path:
-    return layer_of(build(cache_dir()))
+def channel() -> Path:
+    """The conda channel of the tests, on this host; built where it isn't in the cache yet (75 s)."""
+    return build_channel(cache_dir())
 
 
 @pytest.fixture(scope="session")
-def kernels_server(suite: str, applied_server: Applied, channel_layer: Path, request: pytest.FixtureRequest) -> Applied:
+def kernels_server(suite: str, applied_server: Applied, channel: Path, request: pytest.FixtureRequest) -> Applied:
     """The layer of a server after the apply that has built its kernels, and what that apply said."""
-    base = Layer(suite, (*applied_server[0].directories, channel_layer))
-    kept = _kept_layer(suite, f"kernels-{channel_layer.name}-") if request.config.getoption("reuse_applied") else None
+    layer = layer_of(channel)
+    base = Layer(suite, (*applied_server[0].directories, layer))
+    kept = _kept_layer(suite, f"kernels-{layer.name}-") if request.config.getoption("reuse_applied") else None
     return _made(base, kept, request, _apply_kernels)
 
 
