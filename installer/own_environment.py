@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import IO
 
 from installer.bootstrap import MARKER, REQUIREMENTS, usable
 from installer.host.downloads import explained
@@ -28,9 +29,10 @@ _STALE_LISTS = (
 
 def build_alone(environment: Path, root: bool) -> None:
     """Build it, unless another installer that we wait for has done so; then remove those of other versions."""
-    environment.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    environment.parent.chmod(0o700)
-    with (environment.parent / ".lock").open("w") as lock:
+    environment.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    # Readable: an account without rights runs the builder of kernels in it.
+    environment.parent.chmod(0o755)
+    with _lockable(environment.parent / ".lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -48,7 +50,7 @@ def _build(environment: Path, root: bool) -> None:
     _say("Preparing the installer's own environment (once, about ten seconds) …")
     if environment.exists():
         shutil.rmtree(str(environment))
-    environment.mkdir(mode=0o700)
+    environment.mkdir(mode=0o755)
     home = {"HOME": str(Path.home()), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         run([python, "-I", "-m", "venv", environment], env=home, timeout=180)
@@ -63,11 +65,18 @@ def _build(environment: Path, root: bool) -> None:
         )  # fmt: skip
     except CommandFailed as failed:
         raise explained(failed, "preparing the installer's own environment") from failed
-    with (environment / MARKER).open("w") as marker:
+    with _lockable(environment / MARKER) as marker:
         os.sync()
         marker.write(f"{environment.name}\n")
         marker.flush()
         os.fsync(marker.fileno())
+
+
+def _lockable(path: Path) -> "IO[str]":
+    """A new file that nobody else can open: whoever can read a file can also lock it, and keep us waiting."""
+    file = path.open("w")
+    path.chmod(0o600)
+    return file
 
 
 def _install_venv_package(package: str, root: bool) -> None:

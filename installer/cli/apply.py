@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -14,7 +15,7 @@ from installer.commands.situation import Situation, look
 from installer.engine.lock import exclusive
 from installer.host import paths
 from installer.host.errors import ExitCode
-from installer.host.invoker import invoker
+from installer.host.invoker import asking
 
 if TYPE_CHECKING:
     from installer.commands.apply import Applied
@@ -49,10 +50,16 @@ def run(arguments: argparse.Namespace) -> int:
         # An HTTP client and more that a run with nothing to do, the usual one, needn't wait for.
         from installer.commands.apply import apply  # noqa: PLC0415
 
-        applied = apply(situation, plan, invoker().name or "root", output.Progress())
-    result = {**plan_text.plan_json(plan), "generation": applied.generation.number, "url": situation.site.url}
+        applied = apply(situation, plan, asking(), output.Progress())
+    degraded = applied.generation.degraded
+    result = {
+        **plan_text.plan_json(plan),
+        "generation": applied.generation.number,
+        "url": situation.site.url,
+        "degraded": degraded,
+    }
     _show(result if arguments.json else None, summary(situation, applied))
-    return ExitCode.DONE
+    return ExitCode.DEGRADED if degraded else ExitCode.DONE
 
 
 def _show(data: dict[str, object] | None, lines: list[str]) -> None:
@@ -79,10 +86,19 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
         "/jupyterhub-ca.crt",
         f"  config    {paths.CONFIG_FILE}, {paths.CONF_D}/*.py",
         f"  data      {paths.HUB_STATE} (the hub's), /home (people's)",
+        *_kernel_lines(situation, applied.generation.degraded),
         "  logs      journalctl --unit=jupyterhub (also jupyterhub-proxy, jupyterhub-culler, nginx)",
         "",
         "  next      sudo python3 -m installer status",
     ]
+
+
+def _kernel_lines(situation: Situation, degraded: Mapping[str, str]) -> list[str]:
+    requests = situation.site.kernels
+    there = [request.name for request in requests if f"kernel:{request.name}" not in degraded]
+    lines = [f"  kernels   {escape(', '.join(there)) or 'the Python of the server itself'}"]
+    lines += [f"            [yellow]{escape(key)} is missing:[/] {escape(reason)}" for key, reason in degraded.items()]
+    return [*lines, "            the next apply tries those again"] if degraded else lines
 
 
 def _admin_lines(situation: Situation, *, first: bool) -> list[str]:

@@ -16,7 +16,7 @@ from installer.cli import output
 from installer.host import interruption
 from installer.host.errors import ExitCode, Problem
 
-COMMANDS = ("apply", "plan", "status", "diff", "config")
+COMMANDS = ("apply", "plan", "status", "diff", "kernel", "config")
 """Each is a module beside this one."""
 
 
@@ -42,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser(words).parse_args(words)
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(message)s")
     logging.getLogger("httpcore").setLevel(logging.WARNING)
+    # Kernels take minutes: how they come along is for everybody to see.
+    logging.getLogger("installer.resources.kernel").setLevel(logging.INFO)
     interruption.listen()
     try:
         code = int(arguments.run(arguments))

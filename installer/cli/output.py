@@ -54,13 +54,17 @@ class Progress:
 
     def begun(self, change: Change) -> None:
         """A line for what takes long, so that nobody wonders; the quick ones are told of when they are done."""
-        if change.resource.kind in {"environment", "package"} and change.action is not Action.REMOVE:
+        if change.resource.kind in {"environment", "package", "kernel"} and change.action is not Action.REMOVE:
             self.step(f"{change.action.value} {change.resource.key}")
 
     def ended(self, change: Change, seconds: float) -> None:
         """A line for what is done."""
         took = f" [dim]({seconds:.1f} s)[/]" if seconds >= 1 else ""
         note(f"[dim]{self._clock()}[/] {SYMBOLS[change.action]} {escape(change.resource.key)}{took}")
+
+    def failed(self, change: Change, problem: Problem) -> None:
+        """A line for what could not be had."""
+        note(f"[dim]{self._clock()}[/] [red]![/] {escape(change.resource.key)}: {escape(problem.what)}")
 
     def _clock(self) -> str:
         return f"{time.monotonic() - self._started:6.1f} s"

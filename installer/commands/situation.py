@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from installer.commands import first_admin
-from installer.config.load import load
+from installer.config.load import load_file
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
 from installer.engine.store import Store
 from installer.features.everything import desired
 from installer.features.site import Site
 from installer.host import facts, paths
+from installer.kernels.request import read_requests
 from installer.resources.kinds import KINDS
 from installer.resources.revision_id import read_ingredients, revision_id
 
@@ -35,10 +36,15 @@ class Situation:
 
 def look() -> Situation:
     """Read the config and the host; nothing is changed. Raises ConfigProblem, Conflict, Problem."""
-    config = load(paths.CONFIG_FILE)
+    loaded = load_file(paths.CONFIG_FILE)
     host = facts.gather()
     store = Store(paths.INSTALLER_STATE, KINDS)
     admin = first_admin.choose(store.remembered())
-    site = Site(config, host, admin, revision_id(read_ingredients(host.python, host.machine)))
-    text = paths.CONFIG_FILE.read_text(encoding="utf-8") if paths.CONFIG_FILE.exists() else ""
-    return Situation(site, store, desired(site), text)
+    site = Site(
+        loaded.config,
+        host,
+        admin,
+        revision_id(read_ingredients(host.python, host.machine)),
+        read_requests(loaded.config),
+    )
+    return Situation(site, store, desired(site), loaded.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from installer.commands import health
@@ -51,36 +52,42 @@ def status(situation: Situation) -> Status:
     """Look at everything; nothing is changed."""
     plan = situation.plan()
     numbers = situation.store.numbers()
+    newest = situation.store.newest()
     return Status(
         url=situation.site.url,
         generation=numbers[-1] if numbers else None,
         interrupted=situation.store.interrupted(),
         trouble=health.answers(situation.site) if numbers else "nothing is installed yet",
-        components=_components(situation, plan),
+        components=_components(situation, plan, newest.degraded if newest else {}),
         units=tuple(systemd.states(health.UNITS)),
     )
 
 
-def _components(situation: Situation, plan: Plan) -> tuple[Component, ...]:
+def _components(situation: Situation, plan: Plan, degraded: Mapping[str, str]) -> tuple[Component, ...]:
     names = dict.fromkeys(resource.feature for resource in situation.desired)
     return tuple(
         _component(
             name,
             sum(resource.feature == name for resource in situation.desired),
             [change for change in plan.changes if change.resource.feature == name],
+            degraded,
         )
         for name in names
     )
 
 
-def _component(name: str, resources: int, changes: list[Change]) -> Component:
+def _component(name: str, resources: int, changes: list[Change], degraded: Mapping[str, str]) -> Component:
     if not changes:
         return Component(name, resources, "healthy", ())
-    state = "drifted" if any(change.drifted for change in changes) else "pending"
-    return Component(name, resources, state, tuple(_finding(change) for change in changes))
+    # What could not be had is not what somebody has changed.
+    drifted = any(change.drifted and change.resource.key not in degraded for change in changes)
+    findings = tuple(_finding(change, degraded.get(change.resource.key)) for change in changes)
+    return Component(name, resources, "drifted" if drifted else "pending", findings)
 
 
-def _finding(change: Change) -> str:
+def _finding(change: Change, why: str | None) -> str:
+    if why is not None:
+        return f"{change.resource.key} could not be built by the last apply: {why}"
     if change.before is None:
         return f"{change.resource.key} is missing"
     if change.after is None:

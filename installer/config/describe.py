@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeGuard, Union, get_args, get_origin, get_typ
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from installer.config.findings import KeyPath
+from installer.config.findings import KeyPath, nested
+from installer.config.kinds import Kind
 from installer.config.models import Config, Section
-from installer.config.values import Kind
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Key:
 
     choices: the words it takes, where it takes no others.
     default: as the file would have it; None where `unset` says what happens without the key.
+    beside: for a key in the entries of a list: what an entry can't go without, by example.
     """
 
     path: tuple[str, ...]
@@ -32,11 +33,18 @@ class Key:
     unset: str | None
     description: str
     example: object
+    beside: Mapping[str, object] | None = None
 
     @property
     def name(self) -> str:
-        """The path as people say it."""
-        return ".".join(self.path)
+        """The path as people say it: hub.domain, and kernels[].packages for a key in a list's entries."""
+        return ".".join(self.path) if self.beside is None else f"{'.'.join(self.path[:-1])}[].{self.path[-1]}"
+
+    def set_to(self, value: object) -> str:
+        """Write a whole config file, on one line, that sets the key and no more than has to go with it."""
+        if self.beside is None:
+            return nested(self.path, value)
+        return nested(self.path[:-1], [{**self.beside, self.path[-1]: value}])
 
     def is_below(self, section: KeyPath) -> bool:
         """Whether the key is somewhere in a section."""
@@ -45,8 +53,14 @@ class Key:
 
 @functools.cache
 def all_keys() -> tuple[Key, ...]:
-    """Every key there is, in the order of the models."""
+    """Every key of the file, in the order of the models."""
     return tuple(_keys_of(Config, ()))
+
+
+@functools.cache
+def entry_keys() -> tuple[Key, ...]:
+    """Every key in the entries of a list."""
+    return tuple(key for path, model in entries().items() for key in _keys_of(model, path, beside=_needed(model)))
 
 
 @functools.cache
@@ -55,10 +69,22 @@ def sections() -> dict[tuple[str, ...], type[Section]]:
     return dict(_sections_of(Config, ()))
 
 
+@functools.cache
+def entries() -> dict[tuple[str, ...], type[Section]]:
+    """The lists whose entries can have keys of their own, by path, with the model of an entry."""
+    return {
+        (*path, name): model
+        for path, section in sections().items()
+        for name, hint in get_type_hints(section, include_extras=True).items()
+        for model in _models_in(hint)
+        if (*path, name) not in sections()
+    }
+
+
 def key_at(path: KeyPath) -> Key | None:
     """The key that a path leads to or through (a list's item belongs to its list)."""
-    names = tuple(part for part in path if isinstance(part, str))
-    return next((key for key in all_keys() if key.path == names), None)
+    names = _names(path)
+    return next((key for key in _every_key() if key.path == names), None)
 
 
 def kind_at(path: KeyPath) -> Kind:
@@ -69,29 +95,42 @@ def kind_at(path: KeyPath) -> Kind:
     return key.kind.items if key.kind.items and isinstance(path[-1], int) else key.kind
 
 
-def example_at(path: KeyPath) -> tuple[KeyPath, object]:
-    """A key with a value that is right: the one at a path, or the first below it."""
-    names = tuple(part for part in path if isinstance(part, str))
-    chosen = next((key for key in all_keys() if key.path[: len(names)] == names), all_keys()[0])
-    return chosen.path, chosen.example
+def example_at(path: KeyPath) -> Key:
+    """A key to give an example with: the one at a path, or the first below it."""
+    names = _names(path)
+    return next((key for key in _every_key() if key.path[: len(names)] == names), all_keys()[0])
 
 
-def nearest(path: tuple[str, ...]) -> Key | None:
+def nearest(path: KeyPath) -> Key | None:
     """The key that somebody who wrote an unknown one most likely meant."""
-    section, name = path[:-1], path[-1]
-    siblings = {key.path[len(section)]: key for key in reversed(all_keys()) if key.is_below(section)}
-    anywhere = {key.path[-1]: key for key in all_keys()}
-    in_full = {key.name: key for key in all_keys()}
-    for word, candidates in ((name, siblings), (name, anywhere), (".".join(path), in_full), (name, in_full)):
+    *section, name = _names(path)
+    siblings = {key.path[len(section)]: key for key in reversed(_every_key()) if key.is_below(tuple(section))}
+    anywhere = {key.path[-1]: key for key in _every_key()}
+    in_full = {key.name: key for key in _every_key()}
+    for word, candidates in (
+        (name, siblings),
+        (name, anywhere),
+        (".".join((*section, name)), in_full),
+        (name, in_full),
+    ):
         match = difflib.get_close_matches(word.lower().replace("-", "_"), candidates, n=1, cutoff=0.75)
         if match:
             return candidates[match[0]]
     return None
 
 
-def names_in(section: KeyPath) -> tuple[str, ...]:
-    """The names that may stand in a section."""
-    return tuple(dict.fromkeys(key.path[len(section)] for key in all_keys() if key.is_below(section)))
+def names_in(path: KeyPath) -> tuple[str, ...]:
+    """The names that may stand in a section, or in an entry of a list."""
+    section = _names(path)
+    return tuple(dict.fromkeys(key.path[len(section)] for key in _every_key() if key.is_below(section)))
+
+
+def _every_key() -> tuple[Key, ...]:
+    return (*all_keys(), *entry_keys())
+
+
+def _names(path: KeyPath) -> tuple[str, ...]:
+    return tuple(part for part in path if isinstance(part, str))
 
 
 def _sections_of(model: type[Section], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], type[Section]]]:
@@ -101,16 +140,34 @@ def _sections_of(model: type[Section], path: tuple[str, ...]) -> Iterator[tuple[
             yield from _sections_of(field.annotation, (*path, name))
 
 
-def _keys_of(model: type[Section], path: tuple[str, ...]) -> Iterator[Key]:
+def _models_in(hint: object) -> Iterator[type[Section]]:
+    if _is_section(hint):
+        yield hint
+    for part in get_args(hint):
+        yield from _models_in(part)
+
+
+def _needed(entry: type[Section]) -> dict[str, object]:
+    return {
+        name: field.examples[0] for name, field in entry.model_fields.items() if field.is_required() and field.examples
+    }
+
+
+def _keys_of(model: type[Section], path: tuple[str, ...], beside: Mapping[str, object] | None = None) -> Iterator[Key]:
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
         if _is_section(field.annotation):
             yield from _keys_of(field.annotation, (*path, name))
         else:
-            yield _key(field, hints[name], (*path, name))
+            yield _key(field, hints[name], (*path, name), beside)
 
 
-def _key(field: FieldInfo, hint: Any, path: tuple[str, ...]) -> Key:  # noqa: ANN401 - a type hint has no type
+def _key(
+    field: FieldInfo,
+    hint: Any,  # noqa: ANN401 - a type hint has no type
+    path: tuple[str, ...],
+    beside: Mapping[str, object] | None,
+) -> Key:
     extra = field.json_schema_extra
     assert field.description and field.examples and isinstance(extra, dict), path  # noqa: S101 - see models.py
     unset = extra["unset"]
@@ -121,10 +178,11 @@ def _key(field: FieldInfo, hint: Any, path: tuple[str, ...]) -> Key:  # noqa: AN
         path=path,
         kind=Kind(" or ".join(choices), "") if choices else next(x for x in hint.__metadata__ if isinstance(x, Kind)),
         choices=choices,
-        default=None if field.default is None else TypeAdapter[Any](hint).dump_python(field.default),
+        default=None if unset is not None else TypeAdapter[Any](hint).dump_python(field.default),
         unset=None if unset is None else str(unset),
         description=field.description,
         example=field.examples[0],
+        beside=beside,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.config.credentials import masked
 from installer.config.yaml_text import inline
 from installer.host.errors import ConfigProblem
 
@@ -74,7 +75,7 @@ def printable(text: str) -> str:
 
 
 def in_words(value: object) -> str:
-    """Say what a value is, on one line."""
+    """Say what a value is, on one line and without credentials."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -82,6 +83,7 @@ def in_words(value: object) -> str:
     if isinstance(value, (int, float)):
         return f"the number {value}"
     if isinstance(value, str):
+        value = masked(value)
         cut = value if len(value) <= _LONGEST_QUOTE else value[:_LONGEST_QUOTE] + "…"
         return f'"{printable(cut)}"'
     return "a list" if isinstance(value, (list, tuple)) else "a section with keys of its own"

@@ -6,11 +6,23 @@ is added together with what makes it work, never before.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 
-from installer.config.values import AccountNames, Duration, Host, Unfit, UrlPath, duration_text
+from installer.config.channel_values import Channels
+from installer.config.kernel_values import (
+    FilePath,
+    KernelName,
+    MatchSpecs,
+    Requirements,
+    Revision,
+    Title,
+)
+from installer.config.kinds import Kind, Unfit, items, some_text
+from installer.config.values import AccountNames, Duration, Host, UrlPath, duration_text
+from installer.host import paths
 
 _MINUTE = 60
 _SELDOMEST = 5 * _MINUTE
@@ -114,6 +126,107 @@ class Culler(Section):
         return self
 
 
+class KernelEntry(Section):
+    """An entry of `kernels` that says more than a name: what is in the environment, and how people see it."""
+
+    name: KernelName = _setting(
+        ...,
+        "What the kernel is called here: in commands, and in the list that notebooks choose from.",
+        example="science",
+        unset="none: every entry has a name",
+    )
+    recipe: KernelName | None = _setting(
+        None,
+        f"The recipe it is made by: one of the installer's, or a directory in `{paths.KERNEL_RECIPES}/`.",
+        example="python",
+        unset="the recipe that is called like the kernel, where there is one",
+    )
+    environment: FilePath | None = _setting(
+        None,
+        "An `environment.yml` to make it from, in place of a recipe.",
+        example="/srv/kernels/science.yml",
+        unset="the recipe's",
+    )
+    lock: FilePath | None = _setting(
+        None,
+        "A lock file to make it from, in place of a recipe: byte for byte the environment that it was made of.",
+        example="/srv/kernels/science.lock",
+        unset="the newest packages that fit, once, when the kernel is built",
+    )
+    packages: MatchSpecs = _setting(
+        (),
+        "Conda packages in it, besides those of the recipe or file.",
+        example=["python=3.12", "numpy<2"],
+    )
+    pip: Requirements = _setting(
+        (),
+        "What pip installs into it, after conda's packages and without replacing any of them.",
+        example=["flask>=3"],
+    )
+    display_name: Title | None = _setting(
+        None,
+        "What people see in the launcher and in the corner of a notebook.",
+        example="Python 3 (science)",
+        unset="the recipe's",
+    )
+    revision: Revision | None = _setting(
+        None,
+        "The one of the kernel's revisions that is in use, whatever newer ones there are.",
+        example="3f9c0a7b51de",
+        unset="the one that was built last",
+    )
+
+    @model_validator(mode="after")
+    def _made_from_one_thing(self) -> KernelEntry:
+        sources = [name for name in ("recipe", "environment", "lock") if getattr(self, name) is not None]
+        if len(sources) > 1:
+            raise Unfit(
+                f"beside {sources[0]}",
+                expected="one of recipe, environment and lock",
+                below=(sources[1],),
+            )
+        return self
+
+    @model_serializer
+    def _as_written(self) -> str | dict[str, object]:
+        """A name alone where there is nothing else to say, as people write it."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        more = {name: value for name, value in given.items() if value not in (None, ())}
+        return self.name if list(more) == ["name"] else more
+
+
+def _named(value: object) -> object:
+    """Read a name alone as an entry with nothing but that name."""
+    if isinstance(value, (KernelEntry, Mapping)):
+        return value
+    return {"name": some_text(value)}
+
+
+def _each_name_once(kernels: tuple[KernelEntry, ...]) -> tuple[KernelEntry, ...]:
+    names = [kernel.name for kernel in kernels]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise Unfit("named twice", expected="each kernel once", found=f'a second "{name}"', below=(place,))
+    return kernels
+
+
+_KERNEL = Kind(
+    "a kernel such as python or {name: science, packages: [numpy]}",
+    "A name alone is the recipe of that name; with more to say, an entry has keys of its own: see `kernels[]`.",
+)
+Kernels = Annotated[
+    tuple[Annotated[KernelEntry, _KERNEL, BeforeValidator(_named)], ...],
+    Kind(
+        "a list of kernels such as [python, r]",
+        "Kernels, each name once, in brackets or one a line after `- `.",
+        items=_KERNEL,
+    ),
+    BeforeValidator(items(lambda text: text.isidentifier())),
+    AfterValidator(_each_name_once),
+]
+"""Several kernels, each name once."""
+
+
 class Config(Section):
     """What an admin wishes for; every key has a default, so that no file at all is a working hub."""
 
@@ -121,3 +234,33 @@ class Config(Section):
     auth: Auth = Auth()
     tls: Tls = Tls()
     culler: Culler = Culler()
+    channels: Channels = _setting(
+        ("conda-forge",),
+        "Where the kernels' packages come from, the preferred channel first.",
+        example=["https://mirror.example.org/conda-forge", "conda-forge"],
+    )
+    kernels: Kernels = _setting(
+        tuple(KernelEntry(name=name) for name in ("python", "r", "julia", "go")),
+        "The kernels that notebooks can choose from. `[]` is none but the Python of the server itself.",
+        example=["python", "r", {"name": "science", "recipe": "python", "packages": ["polars", "numpy<2"]}],
+    )
+    default_kernel: KernelName | None = _setting(
+        None,
+        "The kernel that a new notebook gets unless another is chosen.",
+        example="python",
+        unset="the first of kernels",
+    )
+
+    @model_validator(mode="after")
+    def _default_is_a_kernel(self) -> Config:
+        names = [kernel.name for kernel in self.kernels]
+        if self.default_kernel is None or self.default_kernel in names:
+            return self
+        if not names:
+            raise Unfit(
+                f'without "{self.default_kernel}", the default_kernel',
+                [self.default_kernel],
+                expected="a list with it, or no default_kernel",
+                below=("kernels",),
+            )
+        raise Unfit("not one of kernels", names[0], expected=f"one of {', '.join(names)}", below=("default_kernel",))

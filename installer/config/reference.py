@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from installer.config import describe
-from installer.config.values import Kind
+from installer.config.kinds import Kind
 from installer.config.yaml_text import inline
 from installer.host import paths
 
@@ -45,11 +45,16 @@ what was expected, gives an example, and exits with 2.
 
 def config_page() -> str:
     """Write the page."""
-    return "\n".join([_INTRODUCTION, _example_file(), *map(_section, _groups()), _kinds(), _REFUSED])
+    groups = [_section(path, _keys_in(path)) for path in _groups()]
+    entries = [
+        _table(f"{'.'.join(path)}[]", model.__doc__, [key for key in describe.entry_keys() if key.path[:-1] == path])
+        for path, model in describe.entries().items()
+    ]
+    return "\n".join([_INTRODUCTION, _example_file(), *groups, *entries, _kinds(), _REFUSED])
 
 
 def _groups() -> list[tuple[str, ...]]:
-    """The sections that have keys of their own."""
+    """The sections that have keys of their own; the empty one for those that stand in none."""
     return list(dict.fromkeys(key.path[:-1] for key in describe.all_keys()))
 
 
@@ -60,21 +65,27 @@ def _keys_in(group: tuple[str, ...]) -> list[describe.Key]:
 def _example_file() -> str:
     lines = ["## An example", "", "```yaml"]
     for group in _groups():
-        lines.append(f"{group[-1]}:")
-        lines += [f"  {key.path[-1]}: {inline(key.example)}" for key in _keys_in(group)]
+        lines += [f"{name}:" for name in group]
+        lines += [f"{'  ' * len(group)}{key.path[-1]}: {inline(key.example)}" for key in _keys_in(group)]
     return "\n".join([*lines, "```", ""])
 
 
-def _section(group: tuple[str, ...]) -> str:
+def _section(group: tuple[str, ...], keys: list[describe.Key]) -> str:
+    if not group:
+        return _table(", ".join(key.name for key in keys), "These stand in no section.", keys)
+    return _table(".".join(group), describe.sections()[group].__doc__, keys)
+
+
+def _table(title: str, text: str | None, keys: list[describe.Key]) -> str:
     lines = [
-        f"## {'.'.join(group)}",
+        f"## {title}",
         "",
-        str(describe.sections()[group].__doc__),
+        str(text),
         "",
         "| key | kind | default | what it is | example |",
         "|---|---|---|---|---|",
     ]
-    for key in _keys_in(group):
+    for key in keys:
         cells = (f"`{key.name}`", _kind(key), _default(key), key.description, f"`{inline(key.example)}`")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
@@ -92,7 +103,7 @@ def _default(key: describe.Key) -> str:
 
 def _kinds() -> str:
     kinds: dict[Kind, None] = {}
-    for key in describe.all_keys():
+    for key in (*describe.all_keys(), *describe.entry_keys()):
         if not key.choices:
             kinds[key.kind] = None
         if key.kind.items is not None:

@@ -13,6 +13,7 @@ from installer.config.models import Config, Section
 _DIALECT = "http://json-schema.org/draft-07/schema#"
 """The newest that every editor understands; nothing in the schema needs more."""
 _NOT_FOR_EDITORS = ("title", "default", "unset")
+_NOT_FOR_NAMES = ("description", "examples")
 
 
 def schema() -> dict[str, Any]:
@@ -40,7 +41,17 @@ def _section(model: type[Section], path: tuple[str, ...]) -> dict[str, Any]:
 
 def _key(generated: dict[str, Any], key: describe.Key) -> dict[str, Any]:
     kept = {name: value for name, value in generated.items() if name not in _NOT_FOR_EDITORS}
+    if key.path in describe.entries():
+        kept |= {"uniqueItems": True, "items": _entry(describe.entries()[key.path], key.path)}
     return kept if key.default is None else {**kept, "default": key.default}
+
+
+def _entry(model: type[Section], path: tuple[str, ...]) -> dict[str, Any]:
+    """A mapping, or what it can't go without alone (a name)."""
+    whole = _section(model, path)
+    needed = [name for name, field in model.model_fields.items() if field.is_required()]
+    alone = {name: value for name, value in whole["properties"][needed[0]].items() if name not in _NOT_FOR_NAMES}
+    return {"oneOf": [alone, {**whole, "type": "object", "required": needed}]}
 
 
 class _AsWritten(GenerateJsonSchema):

@@ -20,7 +20,8 @@ def _lines(values: dict[str, Any], written: dict[str, Any]) -> Iterator[str]:
     for key in describe.all_keys():
         if key.path[:-1] != section:
             section = key.path[:-1]
-            yield f"{_indent(section)}{section[-1]}:"
+            if section:
+                yield f"{_indent(section)}{section[-1]}:"
         yield _indent(key.path) + _line(key, _at(values, key.path), is_set=_at(written, key.path) is not None)
 
 

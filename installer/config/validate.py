@@ -8,20 +8,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from installer.config import describe
-from installer.config.findings import Finding, KeyPath, in_words, nested
+from installer.config.findings import Finding, KeyPath, in_words
+from installer.config.kinds import Unfit
 from installer.config.models import Config
-from installer.config.values import Unfit
 from installer.config.yaml_tree import Tree
 
 
 def validate(tree: Tree) -> tuple[Config | None, list[Finding]]:
     """Hold the tree against the models: a config and no findings, or none and all of them."""
-    findings = [*tree.findings, *(_left_empty(tree, at) for at in _keys_left_empty(tree.values, ()))]
+    empty = list(_keys_left_empty(tree.values, ()))
+    findings = [*tree.findings, *(_left_empty(tree, at) for at in empty)]
     config: Config | None = None
     try:
         config = Config.model_validate(_without_empty(tree.values, ()))
     except ValidationError as error:
-        findings += [_refused(tree, dict(details)) for details in error.errors(include_url=False)]
+        refused = [dict(details) for details in error.errors(include_url=False)]
+        findings += [_refused(tree, details) for details in refused if details["loc"] not in empty]
     told = {finding.at for finding in findings}
     findings += [_unclear(tree, at) for at in tree.unclear if not any(at[: len(path)] == path for path in told)]
     return (None if findings else config), findings
@@ -36,6 +38,9 @@ def _keys_left_empty(values: object, at: KeyPath) -> Iterator[KeyPath]:
                 yield (*at, name)
             else:
                 yield from _keys_left_empty(value, (*at, name))
+    elif isinstance(values, list):
+        for place, value in enumerate(values):
+            yield from _keys_left_empty(value, (*at, place))
 
 
 def _without_empty(values: object, at: KeyPath) -> object:
@@ -48,17 +53,20 @@ def _without_empty(values: object, at: KeyPath) -> object:
             for name, value in values.items()
             if value is not None or not describe.key_at((*at, name))
         }
+    if isinstance(values, list):
+        return [_without_empty(value, (*at, place)) for place, value in enumerate(values)]
     return values
 
 
 def _left_empty(tree: Tree, at: KeyPath) -> Finding:
+    key = describe.example_at(at)
     return Finding(
         line=_line(tree, at),
         at=at,
         wrong="no value",
         expected=describe.kind_at(at).phrase,
         found="nothing",
-        example=nested(*describe.example_at(at)),
+        example=key.set_to(key.example),
         advice="leave the key out to have its default, or write",
     )
 
@@ -68,11 +76,14 @@ def _refused(tree: Tree, details: Mapping[str, Any]) -> Finding:
     at: KeyPath = details["loc"]
     if details["type"] == "extra_forbidden":
         return _unknown(tree, at)
+    if details["type"] == "missing":
+        return _missing(tree, at)
     unfit = details.get("ctx", {}).get("error")
     if not isinstance(unfit, Unfit):
         unfit = Unfit("not a choice" if details["type"] == "literal_error" else "wrong type")
-    at = (*at, *unfit.below)
-    path, example = describe.example_at(at)
+    at = _in_file(tree, (*at, *unfit.below))
+    key = describe.example_at(at)
+    example = key.example
     if unfit.example is not None:
         example = [unfit.example] if isinstance(at[-1], int) else unfit.example
     return Finding(
@@ -80,20 +91,33 @@ def _refused(tree: Tree, details: Mapping[str, Any]) -> Finding:
         at=at,
         wrong=unfit.wrong,
         expected=unfit.expected or describe.kind_at(at).phrase,
-        found=_found(tree, at),
-        example=nested(path, example),
+        found=unfit.found or _found(tree, at),
+        example=key.set_to(example),
+    )
+
+
+def _missing(tree: Tree, at: KeyPath) -> Finding:
+    key, place = describe.example_at(at), _in_file(tree, at)
+    return Finding(
+        line=_line(tree, place),
+        at=place,
+        wrong=f"without its {at[-1]}",
+        expected=describe.kind_at(place).phrase,
+        found=_found(tree, place),
+        example=key.set_to(key.example),
     )
 
 
 def _unknown(tree: Tree, at: KeyPath) -> Finding:
-    meant = describe.nearest(tuple(part for part in at if isinstance(part, str)))
+    meant = describe.nearest(at)
+    shown = meant or describe.example_at(at[:-1])
     return Finding(
         line=_line(tree, at),
         at=at,
         wrong="unknown key",
         expected=f"one of {', '.join(describe.names_in(at[:-1]))}",
         found=in_words(at[-1]),
-        example=nested(meant.path, meant.example) if meant else nested(*describe.example_at(at[:-1])),
+        example=shown.set_to(shown.example),
         advice=f"did you mean {meant.name}? Write" if meant else "take it out, or write a key that there is",
     )
 
@@ -107,7 +131,7 @@ def _unclear(tree: Tree, at: KeyPath) -> Finding:
         wrong="unclear without quotes",
         expected=describe.kind_at(at).phrase,
         found=_found(tree, at),
-        example=nested(describe.example_at(at)[0], [word] if isinstance(at[-1], int) else word),
+        example=describe.example_at(at).set_to([word] if isinstance(at[-1], int) else word),
         advice="if you mean the text, put it in quotes",
     )
 
@@ -122,6 +146,17 @@ def _value(values: Any, at: KeyPath) -> object:  # noqa: ANN401 - the file's own
     for part in at:
         values = values[part]
     return values
+
+
+def _in_file(tree: Tree, at: KeyPath) -> KeyPath:
+    """The path as far as it is in the file: what is asked of an entry's keys may be wrong with a name alone."""
+    values = tree.values
+    for depth, part in enumerate(at):
+        found = part in values if isinstance(values, dict) else isinstance(values, list) and isinstance(part, int)
+        if not found:
+            return at[:depth]
+        values = _value(values, (part,))
+    return at
 
 
 def _line(tree: Tree, at: KeyPath) -> int:

@@ -9,59 +9,12 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
+from installer.config.kinds import Kind, Unfit, each_once, items, some_text
 from installer.host import paths
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of value, in words for errors and the reference.
-
-    phrase: how it is called ("a duration such as 1h").
-    rules: what it has to look like.
-    items: the kind of a list's items.
-    """
-
-    phrase: str
-    rules: str
-    items: Kind | None = None
-
-
-class Unfit(ValueError):  # noqa: N818 - it is told to a person, not only to a programmer
-    """A value that its key can't take.
-
-    wrong: what is wrong with it, in a few words.
-    example: the value it was probably meant to be; None where the key's own example serves.
-    expected: what would do, where the kind alone doesn't say it.
-    below: where exactly, as seen from the key or section that is being validated.
-    """
-
-    def __init__(
-        self,
-        wrong: str,
-        example: object = None,
-        *,
-        expected: str | None = None,
-        below: tuple[str | int, ...] = (),
-    ) -> None:
-        super().__init__(wrong)
-        self.wrong = wrong
-        self.example = example
-        self.expected = expected
-        self.below = below
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise Unfit("wrong type")
-    if not value:
-        raise Unfit("empty text")
-    return value
-
 
 # --- durations -----------------------------------------------------------------------------------
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -79,7 +32,7 @@ def seconds(value: object) -> int:
         return 0
     if isinstance(value, int) and not isinstance(value, bool):
         raise Unfit("negative") if value < 0 else Unfit("no unit", _duration_meant(str(value)))
-    text = _text(value)
+    text = some_text(value)
     parts = re.fullmatch(_DURATION, text)
     if parts is None:
         raise Unfit("no unit" if text.isdecimal() else "not a duration", _duration_meant(text))
@@ -133,7 +86,7 @@ _LONGEST_HOST_NAME = 253
 
 def host(value: object) -> str:
     """Read a host name (RFC 1123), lower-cased, or an IP address in its usual form."""
-    text = _text(value)
+    text = some_text(value)
     wrong = _wrong_with_host(text)
     if wrong is not None:
         raise Unfit(wrong, _host_meant(text))
@@ -218,7 +171,7 @@ _LONGEST_URL_PATH = 200
 
 def url_path(value: object) -> str:
     """Read a path that starts and ends with a slash, of characters that need no quoting anywhere."""
-    text = _text(value)
+    text = some_text(value)
     wrong = _wrong_with_url_path(text)
     if wrong is not None:
         raise Unfit(wrong, _url_path_meant(text))
@@ -269,12 +222,12 @@ UrlPath = Annotated[
 
 # --- accounts ------------------------------------------------------------------------------------
 _ACCOUNT = r"[a-z0-9_][a-z0-9_.-]{0,31}"
-_NOT_FOR_PEOPLE = ("root", paths.HUB_USER, paths.PROXY_USER, paths.CULLER_USER, paths.BUILD_USER)
+_NOT_FOR_PEOPLE = ("root", paths.HUB_USER, paths.PROXY_USER, paths.CULLER_USER, paths.BUILD_USER, paths.KERNELS_USER)
 
 
 def account_name(value: object) -> str:
     """Read the name of a person's Linux account, as useradd would accept it."""
-    name = _text(value)
+    name = some_text(value)
     if name in _NOT_FOR_PEOPLE:
         raise Unfit("not a person's account")
     if name.isdecimal():
@@ -287,13 +240,6 @@ def account_name(value: object) -> str:
     return name
 
 
-def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise Unfit("named twice", expected="each name once", below=(place,))
-    return names
-
-
 _ACCOUNT_NAME = Kind(
     "an account name such as ada",
     "What useradd accepts, in lower case as JupyterHub makes it at login: letters, digits, `_`, `.` and `-`, at "
@@ -304,14 +250,6 @@ _ACCOUNT_NAME_SCHEMA = {"type": "string", "pattern": f"^(?!({'|'.join(_NOT_FOR_P
 AccountName = Annotated[str, _ACCOUNT_NAME, BeforeValidator(account_name), WithJsonSchema(_ACCOUNT_NAME_SCHEMA)]
 """The name of a person's account."""
 
-
-def _items(value: object) -> tuple[object, ...]:
-    if not isinstance(value, (list, tuple)):
-        is_name = isinstance(value, str) and re.fullmatch(_ACCOUNT, value)
-        raise Unfit("wrong type", [value] if is_name else None)
-    return tuple(value)
-
-
 AccountNames = Annotated[
     tuple[AccountName, ...],
     Kind(
@@ -319,8 +257,8 @@ AccountNames = Annotated[
         "Account names, each once, in brackets or one a line after `- `.",
         items=_ACCOUNT_NAME,
     ),
-    BeforeValidator(_items),
-    AfterValidator(_each_once),
+    BeforeValidator(items(re.compile(_ACCOUNT).fullmatch)),
+    AfterValidator(each_once),
     WithJsonSchema({"type": "array", "items": _ACCOUNT_NAME_SCHEMA, "uniqueItems": True}),
 ]
 """Several accounts, each once."""

@@ -14,7 +14,8 @@ _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9/_][A-Za-z0-9/_.~-]*")
 def inline(value: object, *, outermost: bool = False) -> str:
     """Write a value in YAML's flow style; the outermost mapping goes without its braces."""
     if isinstance(value, str):
-        return value if _means_itself(value) else json.dumps(value)
+        # What can't be seen is escaped; all else is easier to read as it is.
+        return value if _means_itself(value) else json.dumps(value, ensure_ascii=not value.isprintable())
     if isinstance(value, Mapping):
         pairs = ", ".join(f"{inline(key)}: {inline(below)}" for key, below in value.items())
         return pairs if outermost else f"{{{pairs}}}"

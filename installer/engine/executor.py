@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 from typing import Protocol
@@ -10,6 +11,7 @@ from typing import Protocol
 from installer.engine.graph import graph_of
 from installer.engine.plan import Action, Change, Plan
 from installer.engine.store import Journal
+from installer.host.errors import Problem
 from installer.host.interruption import undisturbed
 
 WORKERS = 4
@@ -28,26 +30,22 @@ class Reporter(Protocol):
     def ended(self, change: Change, seconds: float) -> None:
         """A change is complete."""
 
+    def failed(self, change: Change, problem: Problem) -> None:
+        """An optional change has failed, and the run goes on without it."""
+
 
 def execute(plan: Plan, journal: Journal, reporter: Reporter) -> None:
-    """Carry out every change: creations and changes along the graph, then removals one by one.
+    """Carry out every change that isn't optional: creations and changes along the graph, then removals one by one.
 
     The first failure lets what is under way end, begins nothing more, and is raised; an interruption (not an Exception)
     has what is under way abandoned.
     """
-    running: dict[Future[float], Change] = {}
-    with ThreadPoolExecutor(WORKERS) as pool:
-        try:
-            _create_and_change(plan, journal, reporter, pool, running)
-        except BaseException as failure:
-            with undisturbed():
-                pool.shutdown(wait=False, cancel_futures=True)
-                # wait() would wait for a cancelled one for ever: there is no thread left that looks at it.
-                begun = {future: change for future, change in running.items() if not future.cancelled()}
-                if not isinstance(failure, Exception):
-                    _abandon(begun, reporter)
-                wait(begun)
-            raise
+    pending = {
+        change.resource.key: change
+        for change in plan.changes
+        if change.action is not Action.REMOVE and not is_optional(change)
+    }
+    _create_and_change(plan, pending, journal, reporter, failures=None)
     for change in plan.changes:
         if change.action is Action.REMOVE:
             journal.start(change)
@@ -57,10 +55,67 @@ def execute(plan: Plan, journal: Journal, reporter: Reporter) -> None:
             reporter.ended(change, seconds)
 
 
+def execute_optional(plan: Plan, journal: Journal, reporter: Reporter) -> dict[str, Problem]:
+    """Carry out the optional creations and changes, each on its own. Returns those that failed, by key.
+
+    An interruption has what is under way abandoned, and is raised.
+    """
+    pending = {change.resource.key: change for change in plan.changes if is_optional(change)}
+    failures: dict[str, Problem] = {}
+    if pending:
+        _create_and_change(plan, pending, journal, reporter, failures)
+    return failures
+
+
+def is_optional(change: Change) -> bool:
+    """Whether a change comes last and may fail. Taking something away is never that."""
+    return change.resource.optional and change.action is not Action.REMOVE
+
+
 def _create_and_change(
-    plan: Plan, journal: Journal, reporter: Reporter, pool: ThreadPoolExecutor, running: dict[Future[float], Change]
+    plan: Plan,
+    pending: Mapping[str, Change],
+    journal: Journal,
+    reporter: Reporter,
+    failures: dict[str, Problem] | None,
 ) -> None:
-    pending = {change.resource.key: change for change in plan.changes if change.action is not Action.REMOVE}
+    """Carry out the pending changes along the graph.
+
+    failures: takes up the Problems of single changes; None to stop at the first.
+    """
+    running: dict[Future[float], Change] = {}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            _run_along_the_graph(
+                plan,
+                pending,
+                journal=journal,
+                reporter=reporter,
+                failures=failures,
+                pool=pool,
+                running=running,
+            )
+        except BaseException as failure:
+            with undisturbed():
+                pool.shutdown(wait=False, cancel_futures=True)
+                # wait() would wait for a cancelled one for ever: there is no thread left that looks at it.
+                begun = {future: change for future, change in running.items() if not future.cancelled()}
+                if not isinstance(failure, Exception):
+                    _abandon(begun, reporter)
+                wait(begun)
+            raise
+
+
+def _run_along_the_graph(
+    plan: Plan,
+    pending: Mapping[str, Change],
+    *,
+    journal: Journal,
+    reporter: Reporter,
+    failures: dict[str, Problem] | None,
+    pool: ThreadPoolExecutor,
+    running: dict[Future[float], Change],
+) -> None:
     sorter = TopologicalSorter(graph_of(plan.wanted))
     sorter.prepare()
     while sorter.is_active():
@@ -77,9 +132,16 @@ def _create_and_change(
         finished, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in finished:
             change = running.pop(future)
-            seconds = future.result()
+            try:
+                seconds = future.result()
+            except Problem as problem:
+                if failures is None:
+                    raise
+                failures[change.resource.key] = problem
+                reporter.failed(change, problem)
+            else:
+                reporter.ended(change, seconds)
             journal.done(change)
-            reporter.ended(change, seconds)
             sorter.done(change.resource.key)
 
 

@@ -31,6 +31,9 @@ class Resource(BaseModel, ABC):
     kept: ClassVar[bool] = False
     """True for what is inert and dear (packages, environments, accounts): it stays when nobody asks for it any more."""
 
+    optional: ClassVar[bool] = False
+    """True for what the rest does without (a kernel): it comes when all else is verified, and may fail alone."""
+
     feature: str
     needs: tuple[str, ...] = ()
 
@@ -93,6 +96,10 @@ class Resource(BaseModel, ABC):
 
         before, text: the attributes and the content that it had then.
         """
+        return self
+
+    def settled(self) -> Resource:
+        """This resource as a generation records it: with what only came to be as it was realized."""
         return self
 
     def abandon(self) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from installer.engine.executor import Reporter, carry_out_one, execute
+from pydantic import JsonValue
+
+from installer.engine.executor import Reporter, carry_out_one, execute, execute_optional, is_optional
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Attributes, Resource
 from installer.engine.store import Generation, Store, now, numbered
@@ -18,20 +20,25 @@ from installer.host.interruption import undisturbed
 class Request:
     """What a run is to bring about, and for whom.
 
+    desired: what the plan is for. rest: where that is a part, all else that the host has, in stored form.
     by: the account that asked. config: the config file's text. remembered: choices that later runs keep.
+    summary: what the run changes, in a sentence; told by the plan if None.
     """
 
     desired: Sequence[Resource]
     by: str
     config: str
     remembered: Mapping[str, str]
+    summary: str | None = None
+    rest: tuple[dict[str, JsonValue], ...] = ()
 
 
 def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, verify: Callable[[], None]) -> Generation:
-    """Execute the plan, verify, and keep it as a generation.
+    """Execute the plan, verify, go on with what is optional, and keep it all as a generation.
 
     verify: looks at the running result and raises Problem if it isn't healthy.
-    Raises the Problem that stopped it, after what was changed has been undone.
+    Raises the Problem that stopped it, after what was changed has been undone. What is optional and fails is named in
+    the generation, and tried again by the next run, which finds it missing.
     """
     previous = store.newest()
     store.journal.begin(by=request.by, remembered=request.remembered)
@@ -44,19 +51,44 @@ def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, ve
         if isinstance(failure, KeyboardInterrupt):
             raise Problem("interrupted; what had been changed was undone", "run the same command again") from failure
         raise
+    # Kept before what is optional is begun, which may take long: from here on, this is what there is to go back to.
+    waiting = {change.resource.key: "not begun yet" for change in plan.changes if is_optional(change)}
+    generation = _kept(store, previous, request, plan, waiting)
+    try:
+        failures = execute_optional(plan, store.journal, reporter)
+    except KeyboardInterrupt as interruption:
+        with undisturbed():
+            store.journal.close()
+        raise Problem(
+            f"interrupted; the hub is up (generation {generation.number}), and what was still to be built is missing",
+            "run apply again: it goes on from there",
+        ) from interruption
+    if waiting:
+        reasons = {key: str(problem) for key, problem in failures.items()}
+        generation = _kept(store, previous, request, plan, reasons)
     with undisturbed():
-        generation = Generation(
-            number=(previous.number if previous else 0) + 1,
-            at=now(),
-            by=request.by,
-            summary=summary(plan),
-            config=request.config,
-            remembered=dict(request.remembered),
-            resources=numbered(plan.wanted),
-        )
-        store.note_left({resource.key for resource in plan.wanted})
-        store.add(generation)
         store.journal.close()
+    return generation
+
+
+def _kept(
+    store: Store, previous: Generation | None, request: Request, plan: Plan, degraded: Mapping[str, str]
+) -> Generation:
+    """Keep what there is now as the generation after the previous one."""
+    generation = Generation(
+        number=(previous.number if previous else 0) + 1,
+        at=now(),
+        by=request.by,
+        summary=request.summary or summary(plan),
+        config=request.config,
+        remembered=dict(request.remembered),
+        resources=(*request.rest, *numbered([resource.settled() for resource in request.desired])),
+        degraded=dict(degraded),
+    )
+    with undisturbed():
+        if not request.rest:
+            store.note_left({resource.key for resource in request.desired})
+        store.add(generation)
     return generation
 
 
@@ -70,9 +102,12 @@ def _undo(store: Store, previous: Generation | None, plan: Plan, reporter: Repor
     reporter.step("that failed: going back to what was there before")
     troubles: list[Exception] = []
     try:
+        concerned = {resource.key for resource in plan.wanted} | {change.resource.key for change in plan.changes}
         former = _former(store, previous)
         found = _found(store, plan)
         for change in make_plan(former, store.managed()).changes:
+            if change.resource.key not in concerned:
+                continue
             # What is as the run found it needs no way back, even if it isn't as the former generation left it.
             if change.resource.key in found and change.before == found[change.resource.key]:
                 continue

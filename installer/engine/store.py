@@ -26,6 +26,7 @@ class Generation(BaseModel):
     number: counted from 1.  at: UTC, ISO 8601.  by: the account that ran it.  summary: what changed, in a sentence.
     config: the config file's text.  remembered: choices made at the first apply that later ones keep.
     resources: all that was on the host by it, each as {"kind": …, **fields}.
+    degraded: what of that is optional and could not be had, by key, with the reason.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +38,7 @@ class Generation(BaseModel):
     config: str
     remembered: dict[str, str]
     resources: tuple[dict[str, JsonValue], ...]
+    degraded: dict[str, str] = {}
 
 
 def stored(resource: Resource) -> dict[str, JsonValue]:
@@ -116,7 +118,10 @@ class Journal:
 
 
 class Store:
-    """The installer's state directory: root's alone (0700), since contents of files are kept in it."""
+    """The installer's state directory. Contents of files are kept in it: what is written there is root's alone.
+
+    The directory itself can be passed through (0711): beside the state is the environment that builders run in.
+    """
 
     def __init__(self, directory: Path, kinds: Kinds) -> None:
         self._directory = directory
@@ -126,9 +131,9 @@ class Store:
     def prepare(self) -> None:
         """Create the directories. Raises Problem."""
         try:
-            for directory in (self._directory, self._generations):
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                directory.chmod(0o700)
+            for directory, mode in ((self._directory, 0o711), (self._generations, 0o700)):
+                directory.mkdir(mode=mode, parents=True, exist_ok=True)
+                directory.chmod(mode)
         except OSError as error:
             raise files.unwritable(self._directory, error) from error
 

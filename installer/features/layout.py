@@ -15,9 +15,11 @@ from installer.features.site import Admin, Site
 from installer.host import paths
 from installer.host.facts import HostFacts
 from installer.host.nginx import Sites
+from installer.kernels.request import read_requests
 from installer.resources.account import Account, Group, Membership
 from installer.resources.directory import Directory
 from installer.resources.file import File
+from installer.resources.kernel import Kernel
 from installer.resources.link import Link
 from installer.resources.nginx_site import DisabledSite
 from installer.resources.server_environment import ServerEnvironment
@@ -39,6 +41,7 @@ _EXAMPLE = Site(
     ),
     admin=Admin("ada", own=False),
     revision="REVISION",
+    kernels=read_requests(Config()),
 )
 
 _SLICE = paths.USERS_SLICE.removesuffix(".slice")
@@ -63,7 +66,7 @@ _BESIDE = f"""\
 |---|---|---|
 | `python3-venv` | package | installed first of all, for the installer itself, where it is missing |
 | `{paths.HUB_STATE}/jupyterhub.sqlite` | {paths.HUB_USER} | the hub's database: users, their tokens, what runs |
-| `{paths.INSTALLER_STATE}/` | root, 0700 | the installer's own: environment, journal, generations |
+| `{paths.INSTALLER_STATE}/` | root, 0711 | the installer's own: environment; root's alone: journal, generations |
 | `{paths.LOCK}` | root | held by the one run at a time |
 | `{paths.INSTALLER_RUN}/` | root | candidates of files while they are checked |
 | `{_SLICE}-UID.slice` | the user | a slice for each user, a scope in it for each server |
@@ -141,6 +144,13 @@ def _membership(_: Membership) -> str:
 @_details.register
 def _environment(_: ServerEnvironment) -> str:
     return "root:root, never changed once it is complete"
+
+
+@_details.register
+def _kernel(resource: Kernel) -> str:
+    return (
+        f"`{paths.KERNELSPECS / resource.request.kernelspec}` -> `{paths.KERNELS / resource.name}/REVISION/kernelspec`"
+    )
 
 
 @_details.register

@@ -9,6 +9,7 @@ from pathlib import Path
 from installer.config.models import Config
 from installer.host import paths
 from installer.host.facts import HostFacts
+from installer.kernels.request import KernelRequest
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class Site:
     """The one input of every feature. Nothing here looks at the host.
 
     revision: the id of the server environment (see `installer.resources.revision_id`).
+    kernels: what every kernel of the config should be.
     """
 
     config: Config
     facts: HostFacts
     admin: Admin
     revision: str
+    kernels: tuple[KernelRequest, ...] = ()
 
     @property
     def revision_path(self) -> Path:

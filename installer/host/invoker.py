@@ -28,6 +28,15 @@ class Invoker:
     unfit: str | None
 
 
+def asking() -> str:
+    """The account that ran sudo, or root, for the records."""
+    name = os.environ.get("SUDO_USER", "")
+    try:
+        return pwd.getpwnam(name).pw_name
+    except KeyError:
+        return "root"
+
+
 def invoker() -> Invoker:
     """Look at SUDO_USER. Reads only, except that sudo is asked (and logs) whether it wants a password."""
     name = os.environ.get("SUDO_USER", "")

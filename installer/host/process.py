@@ -7,7 +7,8 @@ import os
 import pwd
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -122,6 +123,52 @@ def run(
     if check and not completed.ok:
         raise CommandFailed(completed, what)
     return completed
+
+
+def follow(
+    argv: Sequence[str | os.PathLike[str]],
+    on_line: Callable[[str], None],
+    *,
+    stdin: str | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 60,
+) -> Completed:
+    """Run a program to its end as `run` does, each line of its standard output handed over as it comes.
+
+    Its code is returned whatever it is. Should we be killed, its next line kills it: not for what must reach its end.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    log.debug("follow: %s", shlex.join(words))
+    lines: list[str] = []
+    with _memory("stdin") as source, _memory("stderr") as err:
+        source.write((stdin or "").encode())
+        source.seek(0)
+        try:
+            process = subprocess.Popen(
+                words, stdin=source, stdout=subprocess.PIPE, stderr=err, env=environment(env), cwd="/",
+                text=True, errors="replace", start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            return Completed(words, 127, "", str(error))
+        late: list[str] = []
+
+        def end() -> None:
+            late.append(f"still running after {timeout:.0f} s\n")
+            process.kill()
+
+        overdue = threading.Timer(timeout, end)
+        overdue.start()
+        try:
+            with process:
+                for line in process.stdout or ():
+                    lines.append(line)
+                    on_line(line.rstrip("\n"))
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            overdue.cancel()
+        return Completed(words, process.returncode, "".join(lines), _text(err) + "".join(late))
 
 
 def _memory(name: str) -> IO[bytes]:

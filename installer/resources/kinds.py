@@ -1,22 +1,47 @@
-"""Every kind of resource there is, to read stored generations and journals back."""
+"""Every kind of resource there is, to read stored generations and journals back.
+
+A class is imported when it is asked for: a command that has to do with two of them needn't wait for the rest.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
 from installer.engine.resource import Resource
-from installer.resources.account import Account, Group, Membership, Person
-from installer.resources.apt import AptPackage
-from installer.resources.certificate import CertificateAuthority, SiteCertificate
-from installer.resources.directory import Directory
-from installer.resources.file import File
-from installer.resources.link import Link
-from installer.resources.nginx_site import DisabledSite, NginxSite
-from installer.resources.secret import Secret
-from installer.resources.server_environment import ServerEnvironment
-from installer.resources.unit import Service, UnitFile
 
-_ALL: tuple[type[Resource], ...] = (
-    Account, AptPackage, CertificateAuthority, Directory, DisabledSite, File, Group, Link, Membership, NginxSite,
-    Person, Secret, ServerEnvironment, Service, SiteCertificate, UnitFile,
-)  # fmt: skip
+_CLASSES = {
+    "account": "account.Account",
+    "ca": "certificate.CertificateAuthority",
+    "certificate": "certificate.SiteCertificate",
+    "directory": "directory.Directory",
+    "disabled-site": "nginx_site.DisabledSite",
+    "environment": "server_environment.ServerEnvironment",
+    "file": "file.File",
+    "group": "account.Group",
+    "kernel": "kernel.Kernel",
+    "link": "link.Link",
+    "membership": "account.Membership",
+    "package": "apt.AptPackage",
+    "person": "account.Person",
+    "secret": "secret.Secret",
+    "service": "unit.Service",
+    "site": "nginx_site.NginxSite",
+    "unit": "unit.UnitFile",
+}
 
-KINDS = {cls.kind: cls for cls in _ALL}
+
+class _Kinds(Mapping[str, type[Resource]]):
+    def __getitem__(self, kind: str) -> type[Resource]:
+        module, _, name = _CLASSES[kind].partition(".")
+        found: type[Resource] = getattr(import_module(f"installer.resources.{module}"), name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CLASSES)
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+
+KINDS: Mapping[str, type[Resource]] = _Kinds()

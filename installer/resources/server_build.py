@@ -17,6 +17,7 @@ from installer.host import files, paths
 from installer.host.downloads import explained
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
+from installer.host.uv import uv_environment
 from installer.resources.leftovers import end_processes
 from installer.resources.revision_id import Ingredients
 from installer.resources.sealed_tree import seal
@@ -26,7 +27,6 @@ MARKER = ".complete"
 
 _ROOM = 1_200_000_000
 _LONGEST = 1800.0
-_SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def site_packages(revision: Path) -> Path:
@@ -137,18 +137,8 @@ def _staging(name: str, ingredients: Ingredients) -> Iterator[Path]:
 
 def _install_python_packages(revision: Path, python: Path, staging: Path, cache: Path) -> None:
     uv = staging / "uv"
-    environment = {
-        "UV_CACHE_DIR": str(cache),
-        "UV_LINK_MODE": "copy",  # links would leave files of root's in the build account's cache
-        "UV_PYTHON_DOWNLOADS": "never",
-        "UV_NO_PROGRESS": "1",
-        "UV_HTTP_TIMEOUT": "30",
-        "UV_HTTP_RETRIES": "3",
-    }
-    if _SYSTEM_CERTIFICATES.exists():
-        environment["UV_SYSTEM_CERTS"] = "1"
-    if "PIP_INDEX_URL" in os.environ:
-        environment["UV_DEFAULT_INDEX"] = os.environ["PIP_INDEX_URL"]
+    # Links would leave files of root's in the build account's cache, so it is well that uv copies.
+    environment = uv_environment(cache)
     _as_builder([uv, "venv", "--quiet", "--allow-existing", "--python", python, revision], revision, environment)
     _as_builder(
         [

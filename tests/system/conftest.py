@@ -27,7 +27,16 @@ from tests.system.machine import Machine
 from tests.system.machine_claim import release_own
 from tests.system.machine_host import cache_dir, digest, require
 from tests.system.machine_image import SUITES, Layer, image
-from tests.system.machine_person import ADMIN, REPOSITORY, add_person, apply, checkout_files, copy_checkout
+from tests.system.machine_person import (
+    ADMIN,
+    CONFIG,
+    NO_KERNELS,
+    REPOSITORY,
+    add_person,
+    apply,
+    checkout_files,
+    copy_checkout,
+)
 from tests.system.machine_process import MachineProblem, Result
 
 Boot = Callable[[Layer], Machine]
@@ -96,6 +105,8 @@ def server(suite: str) -> Iterator[Layer]:
     with Machine(image(suite)) as prepared:
         add_person(prepared, ADMIN.name, ADMIN.password, sudo="password")
         copy_checkout(prepared)
+        # Kernels take minutes to build, and have tests of their own.
+        prepared.put(CONFIG, NO_KERNELS)
         yield prepared.freeze()
 
 

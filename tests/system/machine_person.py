@@ -12,6 +12,9 @@ from tests.system.machine import Machine
 from tests.system.machine_process import Result, run
 
 CHECKOUT = "/srv/checkout"
+CONFIG = "/etc/jupyterhub/installer.yaml"
+NO_KERNELS = "kernels: []\n"
+"""For tests that kernels are of no matter to: with the default config each apply would build four."""
 REPOSITORY = Path(__file__).resolve().parents[2]
 APPLY_SECONDS = 900
 

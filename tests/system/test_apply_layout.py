@@ -42,7 +42,7 @@ LAYOUT = """
 /run/jupyterhub-adopt.sock                  s  660 root jupyterhub-users
 /var/lib/jupyterhub                         d  700 jupyter jupyter
 /var/lib/jupyterhub/jupyterhub.sqlite       f  600 jupyter jupyter
-/var/lib/jupyterhub-installer               d  700 root root
+/var/lib/jupyterhub-installer               d  711 root root
 /var/cache/jupyterhub-installer             d  755 root root
 """.strip().splitlines()
 

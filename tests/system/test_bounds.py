@@ -36,7 +36,7 @@ def campus(applied_server: Applied) -> Iterator[Machine]:
     with Machine(applied_server[0]) as machine:
         add_person(machine, GRACE, PASSWORD, groups=["jupyterhub-users"])
         add_person(machine, EVE, PASSWORD)
-        machine.put("/etc/jupyterhub/installer.yaml", "culler:\n  every: 2s\n")
+        machine.put("/etc/jupyterhub/installer.yaml", "culler:\n  every: 2s\nkernels: []\n")
         apply(machine, ADMIN)
         with Visitor(machine) as visitor:
             visitor.login(GRACE, PASSWORD)

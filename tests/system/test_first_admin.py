@@ -106,7 +106,7 @@ def test_next_apply_by_somebody_else_changes_nothing(cloud: Cloud) -> None:
 def test_changed_password_stays_changed(cloud: Cloud) -> None:
     """Also where another apply has something to do."""
     cloud.machine.run(["chpasswd"], stdin=f"{OWN_ADMIN}:a password of my own\n")
-    cloud.machine.put("/etc/jupyterhub/installer.yaml", "culler: {timeout: 2h}\n")
+    cloud.machine.put("/etc/jupyterhub/installer.yaml", "culler: {timeout: 2h}\nkernels: []\n")
     said = apply(cloud.machine, ADMIN)
     assert "The hub is up" in said.stdout
     assert cloud.password not in said.output

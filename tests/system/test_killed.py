@@ -11,14 +11,13 @@ from tests.system.conftest import Boot
 from tests.system.machine import Machine
 from tests.system.machine_image import Layer
 from tests.system.machine_installer import JOURNAL, applying, pending
-from tests.system.machine_person import ADMIN, apply
+from tests.system.machine_person import ADMIN, CONFIG, apply
 from tests.system.machine_snapshot import differences, managed
 from tests.system.visitor import Visitor
 
 # The engine is the same everywhere; each suite has its share of the long tests.
 pytestmark = pytest.mark.only_on("bookworm")
 
-CONFIG = "/etc/jupyterhub/installer.yaml"
 SELFTEST_HOME = "/home/jupyterhub-selftest"
 
 # In this order on one machine: each run takes over what the one before left, and gets a little further.
@@ -53,7 +52,7 @@ def test_a_first_apply(server: Layer, applied: Machine, boot: Boot) -> None:
 )
 def test_a_change(applied_clone: Machine, event: str, key: str) -> None:
     """The hub that was up stays up, as it was or as it will be."""
-    applied_clone.put(CONFIG, "hub:\n  base_url: /jupyter/\n")
+    applied_clone.put(CONFIG, "hub:\n  base_url: /jupyter/\nkernels: []\n")
     kill(applied_clone, event, key)
     hub = f"http://127.0.0.1:{paths.HUB_API_PORT}"
     answers = f"curl --silent --fail {hub}/hub/api || curl --silent --fail {hub}/jupyter/hub/api"

@@ -9,7 +9,7 @@ import pytest
 from tests.system.conftest import Applied
 from tests.system.machine import Machine
 from tests.system.machine_installer import JOURNAL, STATE, apply_as_root, failed, pending
-from tests.system.machine_person import CHECKOUT, add_person, apply_words
+from tests.system.machine_person import CHECKOUT, CONFIG, NO_KERNELS, add_person, apply_words
 from tests.system.machine_snapshot import differences, managed
 from tests.system.visitor import Kernel, Visitor, until
 
@@ -17,7 +17,6 @@ from tests.system.visitor import Kernel, Visitor, until
 pytestmark = pytest.mark.only_on("sid")
 
 HUB = "jupyterhub.service"
-CONFIG = "/etc/jupyterhub/installer.yaml"
 HUB_CONFIG = "/etc/jupyterhub/jupyterhub_config.py"
 FRAGMENT = "/etc/jupyterhub/conf.d/10-own.py"
 GRACE, PASSWORD = "grace", "a fine password"
@@ -54,7 +53,8 @@ def in_use(campus: Machine, grace: Visitor, kernel: Kernel) -> Iterator[Machine]
     """The machine, on which after the test all must be as before it: the files, the hub, grace's variable."""
     before = managed(campus)
     yield campus
-    campus.run(["rm", "-f", FRAGMENT, CONFIG])
+    campus.run(["rm", "-f", FRAGMENT])
+    campus.put(CONFIG, NO_KERNELS)
     assert apply_as_root(campus).ok
     assert pending(campus) == ""
     assert differences(before, managed(campus)) == []
@@ -93,7 +93,7 @@ def test_a_file_that_can_not_be_right_never_reaches_the_hub(in_use: Machine) -> 
         in_use.put(FRAGMENT, text)
         assert complaint in fails_and_the_hub_runs_on(in_use)
     # With a change of our own beside it, which is taken back.
-    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\nculler:\n  timeout: 2h\n")
+    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\nculler:\n  timeout: 2h\nkernels: []\n")
     assert "port 443" in fails_and_the_hub_runs_on(in_use)
     assert "grace" not in in_use.read(HUB_CONFIG)
 
@@ -102,7 +102,7 @@ def test_a_file_that_stops_the_hub_when_it_starts(in_use: Machine) -> None:
     """It reads what the sandboxed hub may not see. The admin has to take it away; then the next apply mends it all."""
     in_use.put("/home/shared/title", "Campus\n")
     in_use.put(FRAGMENT, "c.JupyterHub.template_vars = {'title': open('/home/shared/title').read()}\n")
-    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\n")
+    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\nkernels: []\n")
     error = failed(apply_as_root(in_use))
     assert f"{FRAGMENT}:1" in error
     assert "going back failed too" in error
@@ -121,7 +121,7 @@ def test_a_hook_that_fails_at_a_start_of_a_server(in_use: Machine) -> None:
 
 
 def test_etc_is_read_only(in_use: Machine) -> None:
-    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\n")
+    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\nkernels: []\n")
     in_use.run("mount --bind /etc /etc && mount -o remount,bind,ro /etc")
     try:
         error = fails_and_the_hub_runs_on(in_use)
@@ -133,7 +133,7 @@ def test_etc_is_read_only(in_use: Machine) -> None:
 
 def test_etc_is_full(in_use: Machine) -> None:
     """A file system of its own for /etc/jupyterhub, and not a byte free on it."""
-    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\n")
+    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\nkernels: []\n")
     in_use.run("cp -a /etc/jupyterhub /run/copy && mount -t tmpfs -o size=256k,mode=755 tmpfs /etc/jupyterhub")
     in_use.run("cp -a /run/copy/. /etc/jupyterhub; rm -r /run/copy; cat /dev/zero > /etc/jupyterhub/zeros", check=False)
     try:
@@ -147,7 +147,7 @@ def test_etc_is_full(in_use: Machine) -> None:
 
 
 def test_the_installers_own_state_can_not_be_written(in_use: Machine) -> None:
-    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\n")
+    in_use.put(CONFIG, "hub:\n  admin_users: [ada, grace]\nkernels: []\n")
     in_use.run(f"mount --bind {STATE}/generations {STATE}/generations && mount -o remount,bind,ro {STATE}/generations")
     in_use.run(f"mount --bind {STATE} {STATE} && mount -o remount,bind,ro {STATE}")
     try:
@@ -187,7 +187,7 @@ def test_a_damaged_journal_is_named_and_a_torn_one_is_not(in_use: Machine) -> No
 
 
 def test_an_apply_goes_on_where_nobody_reads_what_it_says(in_use: Machine) -> None:
-    in_use.put(CONFIG, "culler:\n  timeout: 2h\n")
+    in_use.put(CONFIG, "culler:\n  timeout: 2h\nkernels: []\n")
     words = f"cd {CHECKOUT}; {' '.join(apply_words())} 2>&1 | head --lines=1"
     assert in_use.run(words, timeout=120).stdout
     assert pending(in_use) == ""
@@ -195,7 +195,7 @@ def test_an_apply_goes_on_where_nobody_reads_what_it_says(in_use: Machine) -> No
 
 @pytest.mark.parametrize("words", ["plan", "plan --json", "status --json", "config schema"])
 def test_output_that_nobody_reads_to_its_end(in_use: Machine, words: str) -> None:
-    in_use.put(CONFIG, "culler:\n  timeout: 2h\nhub:\n  base_url: /jupyter/\n")
+    in_use.put(CONFIG, "culler:\n  timeout: 2h\nhub:\n  base_url: /jupyter/\nkernels: []\n")
     result = in_use.run(f"cd {CHECKOUT}; python3 -m installer {words} | head --bytes=1")
     assert result.stderr == ""
 

@@ -197,7 +197,7 @@ def test_a_reboot_leaves_nothing_to_do(history: History) -> None:
 def test_a_new_wish_is_planned_alone(history: History) -> None:
     """Not as drift: nobody changed anything by hand."""
     machine = history.machine
-    machine.put("/etc/jupyterhub/installer.yaml", "culler: {timeout: 2h}\n")
+    machine.put("/etc/jupyterhub/installer.yaml", "culler: {timeout: 2h}\nkernels: []\n")
     planned = loaded(installer(machine, "plan", "--json"))["changes"]
     keys = ["unit:/etc/systemd/system/jupyterhub-culler.service", "service:jupyterhub-culler.service"]
     assert [(change["key"], change["action"], change["drifted"]) for change in planned] == [

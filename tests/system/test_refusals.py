@@ -11,11 +11,9 @@ import pytest
 
 from tests.system.machine import Machine
 from tests.system.machine_image import Layer
-from tests.system.machine_person import ADMIN, CHECKOUT, apply_words, sudo
+from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG, apply_words, sudo
 from tests.system.machine_process import Result
 from tests.system.machine_snapshot import differences, snapshot
-
-CONFIG = "/etc/jupyterhub/installer.yaml"
 
 
 @pytest.fixture(scope="module")

@@ -99,9 +99,18 @@ class Silent:
 
     def ended(self, change: object, seconds: float) -> None: ...
 
+    def failed(self, change: object, problem: Problem) -> None: ...
+
 
 class Impatient(Silent):
     """One in front of which somebody presses Ctrl-C at each step of the way back."""
 
     def step(self, doing: str) -> None:
         os.kill(os.getpid(), signal.SIGINT)
+
+
+class OptionalNote(Note):
+    """One that the rest does without, like a kernel."""
+
+    kind: ClassVar[str] = "optional-note"
+    optional: ClassVar[bool] = True

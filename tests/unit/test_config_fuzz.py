@@ -8,14 +8,20 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer.config.describe import all_keys
+from installer.config.describe import all_keys, entry_keys
 from installer.config.load import load
 from installer.config.yaml_text import inline
 from installer.host.errors import ConfigProblem
 
-WORDS = sorted({part for key in all_keys() for part in key.path})
+WORDS = sorted({part for key in (*all_keys(), *entry_keys()) for part in key.path})
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.text("-+_.:0123456789obx")
+    st.sampled_from(["python", "numpy<2", "https://a:b@c/t/d", "conda-forge::x", "x @ https://y", "/a/../b"]),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.text("-+_.:0123456789obx"),
 )
 KEYS = st.sampled_from(WORDS) | st.text()
 VALUES = st.recursive(
@@ -59,3 +65,9 @@ def test_any_pieces_of_yaml(pieces: list[str]) -> None:
 @given(st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=5))
 def test_any_values(values: dict[str, object]) -> None:
     holds(inline(values).encode("utf-8", errors="surrogatepass"))
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(st.lists(st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=5) | VALUES, max_size=4))
+def test_any_kernels(kernels: list[object]) -> None:
+    holds(inline({"kernels": kernels}).encode("utf-8", errors="surrogatepass"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from installer.config.load import load
-from installer.config.models import Config
+from installer.config.load import Loaded, load, load_file, load_text
+from installer.config.models import Config, KernelEntry
 from installer.config.source import LARGEST, read
 from installer.host.errors import ConfigProblem, ExitCode
 
@@ -98,6 +98,43 @@ def test_nobody_may_be_admin(tmp_path: Path) -> None:
 def test_the_culler_looks_often_enough(culler: str, limits: tuple[int, ...], interval: int, tmp_path: Path) -> None:
     config = load(write(tmp_path, f"culler: {{{culler}}}\n"))
     assert (config.culler.limits, config.culler.interval) == (limits, interval)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "\ufeffhub: {domain: hub}\r\n", "kernels: [] # ä"])
+def test_the_text_comes_with_the_config_that_was_read_from_it(text: str, tmp_path: Path) -> None:
+    assert load_file(write(tmp_path, text)) == Loaded(load_text(tmp_path / "new.yaml", text), text)
+
+
+def test_without_a_file_the_text_is_empty(tmp_path: Path) -> None:
+    assert load_file(tmp_path / "installer.yaml") == Loaded(Config(), "")
+
+
+def test_a_text_that_is_no_config_is_told_by_the_file_it_was_for() -> None:
+    with pytest.raises(ConfigProblem, match=r"^/etc/x\.yaml:2: kernels: wrong type"):
+        load_text(Path("/etc/x.yaml"), "hub: {}\nkernels: python\n")
+
+
+def test_kernels(tmp_path: Path) -> None:
+    config = load(
+        write(
+            tmp_path,
+            "channels: [https://mirror.example.org/x/, conda-forge]\n"
+            "kernels:\n- r\n- {name: science, recipe: python, packages: [polars, 'numpy<2'], pip: [flask]}\n"
+            "default_kernel: science\n",
+        )
+    )
+    assert config.channels == ("https://mirror.example.org/x", "conda-forge")
+    assert config.kernels == (
+        KernelEntry(name="r"),
+        KernelEntry(name="science", recipe="python", packages=("polars", "numpy<2"), pip=("flask",)),
+    )
+    assert config.default_kernel == "science"
+
+
+def test_without_a_word_about_kernels() -> None:
+    assert [kernel.name for kernel in Config().kernels] == ["python", "r", "julia", "go"]
+    assert Config().channels == ("conda-forge",)
+    assert Config(kernels=()).kernels == ()
 
 
 # --- the file ------------------------------------------------------------------------------------

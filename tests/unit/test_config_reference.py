@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.config.describe import all_keys
+from installer.config.describe import all_keys, entry_keys
 from installer.config.findings import nested
 from installer.config.load import load
 from installer.config.models import Config
@@ -31,19 +31,21 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_the_page_names_every_key_and_its_example_works(tmp_path: Path) -> None:
     page = config_page()
-    assert all(f"| `{key.name}` |" in page for key in all_keys())
+    assert all(f"| `{key.name}` |" in page for key in (*all_keys(), *entry_keys()))
     example = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert example is not None
     assert loaded(tmp_path, example[1]).model_fields_set == set(Config.model_fields)
 
 
-@pytest.mark.parametrize("key", all_keys(), ids=lambda key: key.name)
+@pytest.mark.parametrize("key", (*all_keys(), *entry_keys()), ids=lambda key: key.name)
 def test_the_table_is_true(key, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     assert key.description.endswith(".")
     assert (key.default is None) == (key.unset is not None), "a default, or words for what happens without the key"
-    assert loaded(tmp_path, nested(key.path, key.example)) != Config() or key.example == key.default
-    if key.default is not None:
-        assert loaded(tmp_path, nested(key.path, key.default)) == Config()
+    assert loaded(tmp_path, key.set_to(key.example)) != Config() or key.example == key.default
+    if key.default is not None and key.beside is None:
+        assert loaded(tmp_path, key.set_to(key.default)) == Config()
+    if key.default is not None and key.beside is not None:
+        assert loaded(tmp_path, key.set_to(key.default)) == loaded(tmp_path, nested(key.path[:-1], [key.beside]))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,9 @@ def test_the_table_is_true(key, tmp_path: Path) -> None:  # type: ignore[no-unty
         'hub: {domain: "no", base_url: /a/, admin_users: []}\n',
         'hub: {admin_users: ["1_0", ada]}\nculler: {timeout: 0, max_age: 1d12h, every: 1h}\n',
         'hub: {domain: "2001:db8::1"}\nauth: {provider: pam}\n',
+        'channels: ["https://mirror.example.org/x/", conda-forge]\nkernels: []\n',
+        'kernels: [r, {name: "1e3", packages: ["numpy<2", "a::b"], pip: [x], revision: "123456789012"}]\n'
+        'default_kernel: "1e3"\n',
     ],
 )
 def test_show_can_be_read_back(text: str, tmp_path: Path) -> None:
@@ -61,7 +66,11 @@ def test_show_can_be_read_back(text: str, tmp_path: Path) -> None:
 
 
 def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
-    config = loaded(tmp_path, "hub: {base_url: /lab/}\nculler: {timeout: 5400s, max_age: 0}\n")
+    config = loaded(
+        tmp_path,
+        "hub: {base_url: /lab/}\nculler: {timeout: 5400s, max_age: 0}\n"
+        "kernels:\n- {name: r}\n- {packages: [numpy], name: science, pip: []}\n",
+    )
     assert show(config) == (
         "hub:\n"
         "  # domain: this host's name  (default)\n"
@@ -75,10 +84,17 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  timeout: 1h30m\n"
         "  max_age: 0\n"
         "  # every: half of the shorter of the two, at most 5m  (default)\n"
+        "channels: [conda-forge]  # default\n"
+        "kernels: [r, {name: science, packages: [numpy]}]\n"
+        "# default_kernel: the first of kernels  (default)\n"
     )
 
 
 def test_a_config_survives_being_stored(tmp_path: Path) -> None:
-    config = loaded(tmp_path, "hub: {admin_users: [ada]}\nculler: {max_age: 7d}\n")
+    config = loaded(
+        tmp_path,
+        "hub: {admin_users: [ada]}\nculler: {max_age: 7d}\n"
+        "kernels: [r, {name: science, packages: [numpy], lock: /x}]\n",
+    )
     assert Config.model_validate_json(config.model_dump_json()) == config
     assert Config.model_validate(config.model_dump()) == config

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 from jsonschema import Draft7Validator
 
-from installer.config.describe import all_keys
-from installer.config.findings import nested
+from installer.config.describe import Key, all_keys, entry_keys
 from installer.config.load import load
 from installer.config.schema import schema
 from installer.host.errors import ConfigProblem
@@ -25,6 +25,41 @@ GOOD: dict[str, list[object]] = {
     "culler.timeout": [0, "0", "1h", "30m", "1d2h3m4s", "90s"],
     "culler.max_age": [0, "365d"],
     "culler.every": ["1s", "5m"],
+    "channels": [
+        ["conda-forge"],
+        ["bioconda", "conda-forge"],
+        ["org/label/dev"],
+        ["https://mirror.example.org/conda-forge"],
+        ["http://192.0.2.7:8080/a/b/", "https://[2001:db8::7]/x", "https://mirror.example.org"],
+        ["file:///srv/t/channel", "https://example.org/~ada/t/x", "file:///srv/a%20b/c-1.0_x/"],
+    ],
+    "kernels": [
+        [],
+        ["python"],
+        ["r", {"name": "science"}],
+        [{"name": "a.b-c_d", "recipe": "python", "packages": ["numpy<2"], "pip": ["x"], "display_name": "Ä (ö)"}],
+        ["a" * 32, "0", "3d"],
+    ],
+    "default_kernel": ["python", "go"],
+    "kernels[].name": ["science", "py3.12", "a", "r_4-dev"],
+    "kernels[].recipe": ["python"],
+    "kernels[].environment": ["/environment.yml", "/srv/a b/ö/.hidden/x..y", "/a" * 500],
+    "kernels[].lock": ["/srv/kernels/science.lock"],
+    "kernels[].packages": [
+        [],
+        ["numpy"],
+        ["numpy<2", "python=3.12", "pandas >=2,<3", "scipy 1.11.* *_0", "r-base==4.3", "zlib~=1.2", "a!=1|2", "_x"],
+        ["conda-forge::numpy", "org/label/dev::x", "https://mirror.example.org/ch::x>1", "file:///srv/c::x"],
+        ["numpy[version='>=1,<2', build=py*]"],
+    ],
+    "kernels[].pip": [
+        [],
+        ["flask", "flask>=3", "requests[socks]>=2,<3 ; python_version < '3.13'", "A.b-c_d==1.0.*", "x (>=1,<2)"],
+        ["thing @ https://example.org/thing-1.0.tar.gz", "x@git+https://example.org/x.git#subdirectory=y"],
+        ["e==1!2.0+local.1", "y~=1.4", "z===any"],
+    ],
+    "kernels[].display_name": ["Python 3 (science)", "π", "x" * 80],
+    "kernels[].revision": ["3f9c0a7b51de", "000000000000"],
 }
 BAD: dict[str, list[object]] = {
     "hub.domain": [1, True, [], {}, "", "a b", "a..b", "a.", "-a", "a-", "a_b", "1.2.3", "a:80", "a/b", "x" * 64],
@@ -35,6 +70,134 @@ BAD: dict[str, list[object]] = {
     "culler.timeout": [1, -1, 1.5, True, "", "1", "h", "1 h", "1H", "30m1h", "1h1h", "-1h", [], {}],
     "culler.max_age": ["1w", 3600],
     "culler.every": ["1:30", 5],
+    "channels": [
+        "conda-forge",
+        [],
+        {},
+        [1],
+        [""],
+        ["a b"],
+        ["-x"],
+        ["a", "a"],
+        ["defaults"],
+        ["nodefaults"],
+        ["/srv/channel"],
+        ["ftp://example.org/x"],
+        ["https://"],
+        ["https:///x"],
+        ["https://user:pass@example.org/x"],
+        ["file://srv/x"],
+        ["https://example.org/t/secret/x"],
+        ["https://example.org/x?y"],
+        ["https://example.org/x#y"],
+        ["file:///"],
+        ["conda-forge/linux-64"],
+        ["https://example.org/x/noarch"],
+        ["file:///srv/../x"],
+        ["x/../y"],
+        ["a//b"],
+        ["https://exa mple.org/x"],
+        ["conda-forge[linux-64]"],
+        ["https://example.org/;x"],
+        ["https://example.org:x/y"],
+    ],
+    "kernels": [
+        "python",
+        {},
+        {"name": "a"},
+        ["python", "python"],
+        [1],
+        [None],
+        [[]],
+        ["Python"],
+        ["a/b"],
+        [".."],
+        [{}],
+        ["a b"],
+        [{"recipe": "python"}],
+        [{"name": "a", "nme": "b"}],
+        [{"name": "a", "packages": "numpy"}],
+        [{"name": "a", "packages": None}],
+    ],
+    "default_kernel": ["", "A", 1, ["python"], "../x"],
+    "kernels[].name": [
+        "",
+        "A",
+        "a b",
+        "a/b",
+        ".a",
+        "a.",
+        "-a",
+        "a-",
+        "_a",
+        "a..b",
+        "a" * 33,
+        "ä",
+        1,
+        None,
+        ["a"],
+    ],
+    "kernels[].recipe": ["../python", "Python", 1],
+    "kernels[].environment": [
+        "",
+        "environment.yml",
+        "~/x",
+        "/",
+        "/a/",
+        "/a//b",
+        "/../b",
+        "/a/.",
+        "/a\nb",
+        "/a" * 501,
+        1,
+    ],
+    "kernels[].lock": ["x.lock", ["/x"]],
+    "kernels[].packages": [
+        "numpy",
+        {},
+        [1],
+        [""],
+        ["-c x"],
+        ["--help"],
+        [" numpy"],
+        ["numpy "],
+        ["numpy\n"],
+        ["numpy\x1b"],
+        ["<2"],
+        ["*"],
+        ["numpy", "numpy"],
+        ["https://example.org/x.conda"],
+        ["a b::x"],
+        ["https://u:p@example.org/c::x"],
+        ["::x"],
+        ["x" * 201],
+        ["numpy;reboot"],
+        ["numpy,scipy"],
+        ["$(x)"],
+    ],
+    "kernels[].pip": [
+        "flask",
+        [1],
+        [""],
+        ["-r x"],
+        ["-e ."],
+        ["--index-url https://example.org"],
+        ["flask --pre"],
+        ["flask>=3 -i x"],
+        ["./flask"],
+        ["/srv/x.whl"],
+        ["https://example.org/x.whl"],
+        ["git+https://example.org/x"],
+        ["flask\nx"],
+        ["x @ https://user:pass@example.org/x"],
+        ["flask==1 scipy"],
+        ["flask>=1<2"],
+        ["flask=1"],
+        ["a", "a"],
+        ["x" * 201],
+    ],
+    "kernels[].display_name": ["", " a", "a ", "a\nb", "a\x1b[2J", "x" * 81, 3, ["x"]],
+    "kernels[].revision": ["", "3f9c", "3F9C0A7B51DE", "3f9c0a7b51deX", "g" * 12, 123456789012],
 }
 
 
@@ -49,21 +212,28 @@ def loads(directory: Path, config: str) -> bool:
     return True
 
 
-def config_with(name: str, value: object) -> dict[str, object]:
-    section, key = name.split(".")
-    return {section: {key: value}}
+def config_with(key: Key, value: object) -> dict[str, object]:
+    """The same as `key.set_to`, not yet written as YAML."""
+    config: object = value
+    *above, name = key.path
+    if key.beside is not None:
+        config, name = [{**key.beside, name: value}], above.pop()
+    config = {name: config}
+    for section in above:
+        config = {section: config}
+    return cast("dict[str, object]", config)
 
 
-@pytest.mark.parametrize("name", [key.name for key in all_keys()])
-def test_schema_and_loader_agree(name: str, tmp_path: Path) -> None:
-    assert GOOD[name]
-    assert BAD[name]
-    for value in GOOD[name]:
-        assert loads(tmp_path, nested(tuple(name.split(".")), value)), value
-        assert VALIDATOR.is_valid(config_with(name, value)), value
-    for value in BAD[name]:
-        assert not loads(tmp_path, nested(tuple(name.split(".")), value)), value
-        assert not VALIDATOR.is_valid(config_with(name, value)), value
+@pytest.mark.parametrize("key", (*all_keys(), *entry_keys()), ids=lambda key: key.name)
+def test_schema_and_loader_agree(key: Key, tmp_path: Path) -> None:
+    assert GOOD[key.name]
+    assert BAD[key.name]
+    for value in GOOD[key.name]:
+        assert loads(tmp_path, key.set_to(value)), value
+        assert VALIDATOR.is_valid(config_with(key, value)), value
+    for value in BAD[key.name]:
+        assert not loads(tmp_path, key.set_to(value)), value
+        assert not VALIDATOR.is_valid(config_with(key, value)), value
 
 
 @pytest.mark.parametrize("config", [None, {}, {"hub": None}, {"hub": {}, "culler": {}}])
@@ -79,9 +249,11 @@ def test_other_shapes_are_not(config: object) -> None:
 def test_it_is_a_schema_that_tells_an_editor_everything() -> None:
     Draft7Validator.check_schema(schema())
     json.dumps(schema())
-    for key in all_keys():
-        section, name = key.path
-        told = schema()["properties"][section]["properties"][name]
+    for key in (*all_keys(), *entry_keys()):
+        told = schema()
+        for name in key.path:
+            told = told["items"]["oneOf"][1] if "items" in told else told
+            told = told["properties"][name]
         assert told["description"] == key.description
         assert told["examples"] == [key.example]
         assert told.get("default") == key.default

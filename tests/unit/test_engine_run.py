@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from installer.engine.lock import exclusive
 from installer.engine.plan import make_plan
 from installer.engine.resource import Resource
 from installer.engine.run import Request, carry_out
-from installer.engine.store import Generation, Store
+from installer.engine.store import Generation, Store, stored
 from installer.host.errors import Problem
-from tests.unit.resources_in_memory import Impatient, KeptNote, Note, Silent, Slow
+from tests.unit.resources_in_memory import Impatient, KeptNote, Note, OptionalNote, Silent, Slow
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,9 @@ def _empty_host() -> Iterator[None]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "state", {"note": Note, "kept-note": KeptNote, "slow-note": Slow})
+    made = Store(
+        tmp_path / "state", {"note": Note, "kept-note": KeptNote, "slow-note": Slow, "optional-note": OptionalNote}
+    )
     made.prepare()
     return made
 
@@ -69,6 +72,45 @@ def test_a_failed_first_run_leaves_nothing_but_what_is_kept(store: Store) -> Non
     run(store, [KeptNote(feature="test", title="dear", text="other"), note("a")])
     assert Note.host == {"dear": "other", "a": "x"}, "what was left is ours, and not foreign"
     assert store.left() == {}
+
+
+def optional(title: str, text: str = "x") -> OptionalNote:
+    return OptionalNote(feature="test", title=title, text=text)
+
+
+def test_what_is_optional_comes_after_all_else_and_fails_alone(store: Store) -> None:
+    Note.failing.add("kernel")
+    verified: list[dict[str, str]] = []
+    generation = run(
+        store,
+        [optional("kernel"), optional("other"), note("a")],
+        lambda: verified.append(dict(Note.host)),
+    )
+    assert verified == [{"a": "x"}]
+    assert Note.host == {"a": "x", "other": "x"}
+    assert generation.degraded == {"optional-note:kernel": "kernel failed"}
+    assert store.newest() == generation
+    assert store.interrupted() is None
+    Note.failing.clear()
+    assert run(store, [optional("kernel"), optional("other"), note("a")]).degraded == {}
+    assert Note.host == {"a": "x", "other": "x", "kernel": "x"}
+
+
+def test_a_run_for_a_part_records_the_whole_and_leaves_the_rest_alone_also_when_it_fails(store: Store) -> None:
+    run(store, [note("a"), note("b", "old")])
+    Note.host["a"] = "changed by hand"
+    whole = [note("a"), note("b", "new")]
+    for verify, expected in ((unhealthy, "old"), (lambda: None, "new")):
+        try:
+            request = Request(whole[1:], "ada", "", {}, summary="b alone", rest=(stored(whole[0]),))
+            carry_out(store, request, make_plan([whole[1]], {"note:b": note("b", "old")}), Silent(), verify)
+        except Problem as problem:
+            assert "not healthy" in str(problem)
+        assert Note.host == {"a": "changed by hand", "b": expected}
+    newest = store.newest()
+    assert newest is not None
+    assert newest.summary == "b alone"
+    assert set(store.resources_of(newest)) == {"note:a", "note:b"}
 
 
 def test_an_unhealthy_result_goes_back_to_the_last_generation(store: Store) -> None:
@@ -172,10 +214,11 @@ def _interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_interruptible")
 def test_interrupted_it_abandons_what_is_under_way_and_goes_back(store: Store) -> None:
-    slow = Slow(feature="test", title="slow", text="x")
+    slow = Slow(feature="test", title="slow", text="x", needs=("note:a",))
 
     def interrupt() -> None:
         Slow.begun.wait(60)
+        time.sleep(0.2)  # the main thread has come to its wait, with nothing half-written in its hands
         os.kill(os.getpid(), signal.SIGINT)
 
     started = threading.Thread(target=interrupt)

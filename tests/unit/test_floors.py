@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 INSTALLER = Path(__file__).parents[2] / "installer"
-FLOORS = ("cli", "commands", "features", "resources", "engine", "config", "host")
+FLOORS = ("cli", "commands", "features", "resources", "kernels", "engine", "config", "host")
 """From the top down; a floor imports from itself and from those below."""
 
 MODULES = sorted(INSTALLER.rglob("*.py"))
@@ -29,6 +29,8 @@ def test_imports_go_down(file: Path) -> None:
     floor = file.relative_to(INSTALLER).parts[0]
     if floor == "hub":
         assert set(imported(file)) <= {"hub"}, "the hub's code runs alone, inside the server environment"
+    elif floor == "builder":
+        assert set(imported(file)) <= {"builder"}, "the builder of kernels runs alone, as an account without rights"
     elif floor == "libexec":
         assert not set(imported(file)), "root's helpers stand alone"
     elif floor in FLOORS:
@@ -38,4 +40,4 @@ def test_imports_go_down(file: Path) -> None:
 
 def test_every_folder_is_a_floor_or_stands_apart() -> None:
     folders = {file.relative_to(INSTALLER).parts[0] for file in MODULES if file.parent != INSTALLER}
-    assert folders == {*FLOORS, "hub", "libexec"}
+    assert folders == {*FLOORS, "builder", "hub", "libexec"}

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from tests.system.machine import Machine
 from tests.system.machine_image import Layer, image
-from tests.system.machine_person import ADMIN, add_person, apply, copy_checkout
+from tests.system.machine_person import ADMIN, CONFIG, NO_KERNELS, add_person, apply, copy_checkout
 from tests.system.measuring import by_hand
 
 
@@ -30,6 +30,7 @@ class Stage:
         machine = self._stack.enter_context(Machine(image(self.suite), cold=True))
         add_person(machine, ADMIN.name, ADMIN.password, sudo="password")
         copy_checkout(machine)
+        machine.put(CONFIG, NO_KERNELS)  # what is measured beside it has none either
         return machine.freeze()
 
     @cached_property

@@ -1,0 +1,96 @@
+"""`install`: packages that a solve chose, downloaded, checked and linked into a prefix."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rattler import PackageRecord, RepoDataRecord, install
+from rattler.package_cache import PackageCache, ValidationMode
+
+from installer.builder import credentials, local_packages
+from installer.builder.answer import Failure, progress
+from installer.builder.clients import client, explained
+from installer.builder.records import understood
+from installer.builder.reporting import Reporter
+from installer.builder.solving import parsed
+
+_UNPACKED = 4
+"""How much larger than its download a package may be: what is to be had beside the packages that are there already."""
+
+
+def run(request: dict[str, Any]) -> object:
+    """{records, requested, channels, prefix, packages, auth} -> {link_scripts, linked_at}.
+
+    link_scripts: those that the packages brought, in the order to run them in; none has been run.
+    linked_at: a file with a later time has been changed by somebody else.
+    """
+    prefix, packages = Path(request["prefix"]), Path(request["packages"])
+    credentials.provide(credentials.taken_out(request["channels"], request["auth"] or {})[1])
+    records = [understood(record) for record in request["records"]]
+    packages.mkdir(exist_ok=True)
+    try:
+        asyncio.run(_install(records, request["requested"], prefix, packages))
+    except Failure:
+        raise
+    except Exception as error:
+        raise explained(error) from error
+    return {"link_scripts": link_scripts(prefix, records), "linked_at": _now(prefix)}
+
+
+async def _install(records: list[RepoDataRecord], requested: Sequence[str], prefix: Path, packages: Path) -> None:
+    cache = PackageCache.new_layered([packages], validation_mode=ValidationMode.full())
+    there = await cache.index()
+    missing = [record for record in records if not there.contains_record(record)]
+    _check_room(missing, prefix)
+    # The engine believes what comes from a file; a record's sum is as good there as over the network.
+    local_packages.check(missing)
+    progress(f"linking {len(records)} packages, {len(missing)} of them to be fetched")
+    await install(
+        list(records),
+        target_prefix=prefix,
+        package_cache=cache,
+        client=client(),
+        show_progress=False,
+        reporter=Reporter(missing, len(records)),  # type: ignore[abstract]  # what it leaves out does nothing
+        execute_link_scripts=False,
+        # The inner objects: what it is declared to take, it then refuses.
+        requested_specs=[parsed(spec)._match_spec for spec in requested],
+    )
+
+
+def _check_room(missing: Sequence[RepoDataRecord], prefix: Path) -> None:
+    needed = _UNPACKED * sum(record.size or 0 for record in missing)
+    free = shutil.disk_usage(prefix).free
+    if free < needed:
+        raise Failure(
+            "no-space", f"{prefix} has {free // 1_000_000} MB free; the packages need {needed // 1_000_000} MB there"
+        )
+
+
+def link_scripts(prefix: Path, records: Sequence[RepoDataRecord]) -> list[dict[str, str]]:
+    """The post-link scripts in a prefix with what they are to be told, each behind those of what it depends on."""
+    found = []
+    for record in PackageRecord.sort_topologically(list(records)):
+        script = prefix / "bin" / f".{record.name.normalized}-post-link.sh"
+        if script.is_file():
+            told = {
+                "name": record.name.normalized,
+                "version": str(record.version),
+                "build_number": str(record.build_number),
+            }
+            found.append({"script": str(script), **told})
+    return found
+
+
+def _now(prefix: Path) -> int:
+    # The file system's clock, which is coarser than the processor's.
+    stamp = prefix / "conda-meta" / "history"
+    os.utime(stamp)
+    time.sleep(0.02)
+    return stamp.stat().st_mtime_ns

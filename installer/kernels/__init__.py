@@ -1,0 +1,1 @@
+"""Conda kernels: recipes, requests, and the immutable revisions that they become."""

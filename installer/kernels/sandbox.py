@@ -1,0 +1,157 @@
+"""The one gate for what builds an environment: an account without rights, in a service that can reach little else.
+
+Packages bring code of their own (link scripts, setup.py, activation), and this is where it runs.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from installer.host import files, paths
+from installer.host.process import Completed, environment, follow
+from installer.host.process import run as run_process
+
+_CLOSED = (
+    f"User={paths.KERNELS_USER}",
+    f"Group={paths.KERNELS_USER}",
+    "UMask=0022",
+    # Users' servers come first, for the processor, the disk, and where memory runs out.
+    "Nice=10",
+    "CPUWeight=20",
+    "IOWeight=20",
+    "IOSchedulingClass=best-effort",
+    "IOSchedulingPriority=7",
+    "OOMScoreAdjust=500",
+    "TasksMax=4096",
+    # What a build leaves running ends with it, at once.
+    "KillMode=control-group",
+    "KillSignal=SIGKILL",
+    "NoNewPrivileges=yes",
+    "CapabilityBoundingSet=",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    f"InaccessiblePaths=-{paths.SECRETS}",
+    f"InaccessiblePaths=-{paths.HUB_STATE}",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectControlGroups=yes",
+    "ProtectClock=yes",
+    "ProtectHostname=yes",
+    "ProtectProc=invisible",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "RemoveIPC=yes",
+    "LockPersonality=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+    "SystemCallErrorNumber=EPERM",
+    "KeyringMode=private",
+    "LimitCORE=0",
+)
+
+
+_CERTIFICATES = frozenset(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PIP_CERT"])
+
+
+def unit_of(name: str) -> str:
+    """What the services that build a kernel's environments are called; each run adds an ending of its own."""
+    return f"jupyterhub-kernel-{name}"
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    unit: str,
+    writable: Sequence[Path] = (),
+    stdin: str | None = None,
+    env: Mapping[str, str] | None = None,
+    network: bool = True,
+    on_line: Callable[[str], None] | None = None,
+    timeout: float = 3600,
+    cwd: Path = Path("/"),
+) -> Completed:
+    """Run a program to its end as the kernels' account, and then end all that it has started. Its code is returned.
+
+    unit: as `unit_of` names it.
+    writable: what it may write to, beside a /tmp of its own. Hard links go within one of them, not between two.
+    env: on top of the minimal environment (see `host.process.environment`); reaches it by a file of root's.
+    network: whether it has any.
+    on_line: is given each line of its standard output as it comes.
+    timeout: seconds, after which it is killed.
+    """
+    service = f"{unit}:{secrets.token_hex(4)}"
+    paths.INSTALLER_RUN.mkdir(mode=0o755, exist_ok=True)
+    variables = paths.INSTALLER_RUN / f"{service}.env"
+    properties = [
+        *_CLOSED,
+        f"PrivateNetwork={'no' if network else 'yes'}",
+        f"RuntimeMaxSec={timeout:.0f}",
+        f"WorkingDirectory={cwd}",
+        f"EnvironmentFile={variables}",
+        *(f"ReadWritePaths={path}" for path in writable),
+    ]
+    # systemd would put variables' values in place of $NAME.
+    words = [os.fspath(word).replace("$", "$$") for word in argv]
+    command = [
+        "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec", f"--unit={service}.service",
+        *(f"--property={each}" for each in properties), "--", *words,
+    ]  # fmt: skip
+    told = environment(env, home="/tmp")  # noqa: S108 - a /tmp of its own
+    try:
+        files.write(variables, _environment_file(_with_certificates(told, service)), mode=0o600)
+        done = follow(command, on_line or _unheard, stdin=stdin, timeout=timeout + 30)
+    except BaseException:
+        _stop(service)
+        raise
+    finally:
+        _clear(service)
+    if done.code < 0:
+        _stop(service)  # systemd-run was killed, which the service takes no notice of
+    return replace(done, argv=tuple(os.fspath(word) for word in argv))
+
+
+def stop(unit: str) -> None:
+    """End what runs for a kernel, be it of this installer or of one that was killed."""
+    _stop(f"{unit}:*")
+    _clear(f"{unit}:")
+
+
+def _stop(services: str) -> None:
+    run_process(["systemctl", "stop", "--", f"{services}.service"], timeout=120, check=False)
+
+
+def _clear(beginning: str) -> None:
+    for left in paths.INSTALLER_RUN.glob(f"{glob.escape(beginning)}*"):
+        left.unlink(missing_ok=True)
+
+
+def _with_certificates(variables: Mapping[str, str], service: str) -> dict[str, str]:
+    """The variables, those that name an admin's own CA pointing to copies: homes can't be seen from in there."""
+    copied = dict(variables)
+    for name in _CERTIFICATES & variables.keys():
+        source = Path(variables[name])
+        if source.is_file() and not any(source.is_relative_to(place) for place in ("/etc/ssl", "/usr")):
+            copy = paths.INSTALLER_RUN / f"{service}.{name}.crt"
+            files.write(copy, source.read_bytes(), mode=0o644)
+            copied[name] = str(copy)
+    return copied
+
+
+def _environment_file(variables: Mapping[str, str]) -> bytes:
+    """As systemd reads it (systemd.exec(5), EnvironmentFile=): in double quotes, what is special there escaped."""
+    special = str.maketrans({character: f"\\{character}" for character in '\\"`$'})
+    return "".join(f'{name}="{value.translate(special)}"\n' for name, value in variables.items()).encode()
+
+
+def _unheard(_line: str) -> None:
+    """What nobody listens to."""

@@ -1,0 +1,61 @@
+"""Whether a kernel works: its recipe's cell, really run, by an account that exists for that alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from installer.host import paths
+from installer.host.errors import Problem
+from installer.host.process import run
+from installer.kernels import revisions
+from installer.kernels.request import KernelRequest
+
+_LONGEST = 300
+
+
+def run_smoke_cell(request: KernelRequest, prefix: Path) -> tuple[str, float]:
+    """Run the cell in a kernel of a revision. Returns what is wrong ("" for nothing), and the seconds it took.
+
+    Raises Problem where it can't be tried at all.
+    """
+    began = time.monotonic()
+    smoke = request.recipe.smoke
+    with _offered(request.kernelspec, prefix) as path:
+        done = run(
+            [
+                "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
+                "--property=DynamicUser=yes", "--property=PrivateTmp=yes", "--property=ProtectHome=yes",
+                "--property=PrivateDevices=yes", "--property=WorkingDirectory=/tmp",
+                "--property=Environment=HOME=/tmp/home", f"--property=Environment=JUPYTER_PATH={path}",
+                f"--property=RuntimeMaxSec={_LONGEST}", "--",
+                paths.VENV.resolve() / "bin" / "python", "-I", "-m", "installer.hub.smoke_cell",
+            ],
+            stdin=json.dumps({"kernelspec": request.kernelspec, "code": smoke.code, "expect": smoke.expect}),
+            timeout=_LONGEST + 30,
+            check=False,
+        )  # fmt: skip
+    if not done.ok:
+        raise Problem(
+            f"the cell that shows whether the kernel {request.name!r} works could not be run",
+            "look at the server environment: sudo python3 -m installer status",
+            done.stderr[-2000:],
+        )
+    return str(json.loads(done.stdout)["trouble"]), time.monotonic() - began
+
+
+@contextmanager
+def _offered(kernelspec: str, prefix: Path) -> Iterator[Path]:
+    """A directory for JUPYTER_PATH with that one kernelspec, whether or not it is the one that everybody sees."""
+    place = paths.INSTALLER_RUN / f"smoke-{prefix.parent.name}-{prefix.name}"
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "kernels").mkdir(parents=True)
+    (place / "kernels" / kernelspec).symlink_to(prefix / revisions.KERNELSPEC)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

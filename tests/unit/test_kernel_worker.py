@@ -1,0 +1,328 @@
+"""The builder of kernels, the real program on real packages."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.channel.pack import PLACEHOLDER, index, pack
+from tests.unit.kernel_worker import Builder, served
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("channel")
+    pack(made, name="hello", version="1.0", files={"share/hello": b"hi\n"})
+    pack(
+        made,
+        name="hello",
+        version="2.0",
+        depends=["lib >=1"],
+        files={
+            "share/hello": (b"hi there\n", 0o666),
+            "share/closed": (b"hush\n", 0o600),
+            "bin/hello": (f"#!/bin/sh\necho {PLACEHOLDER}\n".encode(), 0o4777),
+        },
+        link_scripts={"post-link": "touch $PREFIX/linked\n"},
+    )
+    pack(made, name="lib", version="1.0", files={"lib/lib": b"1\n"})
+    pack(made, name="lib", version="1.5", files={"lib/lib": b"1.5\n"})
+    pack(made, name="future", version="1", depends=["__glibc >=99"], files={"x": b"1"})
+    pack(made, name="old", version="1", depends=["lib <1"], files={"x": b"1"})
+    index(made)
+    return made
+
+
+@pytest.fixture
+def url(channel: Path) -> str:
+    return f"file://{channel}"
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Builder:
+    return Builder(tmp_path)
+
+
+def versions(records: list[dict[str, str]]) -> dict[str, str]:
+    return {record["name"]: record["version"] for record in records}
+
+
+# --- solve -----------------------------------------------------------------------------------------
+
+
+def test_the_newest_that_fits_is_chosen(builder: Builder, url: str) -> None:
+    records = builder.solve(url, "hello").result["records"]
+    assert versions(records) == {"hello": "2.0", "lib": "1.5"}
+    assert {"sha256", "url", "size", "fn", "channel", "subdir", "build", "build_number"} <= set(records[0])
+
+
+@pytest.mark.parametrize("spec", ["hello=1", "hello 1.0", "hello<2", "hello==1.0"])
+def test_specs_are_read_as_conda_users_write_them(builder: Builder, url: str, spec: str) -> None:
+    assert versions(builder.solve(url, spec).result["records"]) == {"hello": "1.0"}
+
+
+def test_what_is_locked_stays_unless_it_is_set_free(builder: Builder, url: str) -> None:
+    locked = builder.solve(url, "hello", "lib=1.0").result["records"]
+    assert versions(locked) == {"hello": "2.0", "lib": "1.0"}
+    assert builder.solve(url, "hello", locked=locked).result["records"] == locked
+    assert versions(builder.solve(url, "hello", locked=locked, free=["lib"]).result["records"])["lib"] == "1.5"
+
+
+def test_a_package_that_is_not_there_is_named(builder: Builder, url: str) -> None:
+    error = builder.solve(url, "hello", "nosuch").error
+    assert (error["kind"], error["message"]) == ("unsatisfiable", f"no package nosuch in {url}")
+
+
+def test_what_does_not_fit_together_is_explained(builder: Builder, url: str) -> None:
+    error = builder.solve(url, "hello", "old").error
+    assert error["kind"] == "unsatisfiable"
+    assert "lib <1" in error["detail"]
+
+
+def test_a_package_for_another_system_is_explained(builder: Builder, url: str) -> None:
+    error = builder.solve(url, "future").error
+    assert error["kind"] == "unsatisfiable"
+    assert "__glibc >=99" in error["detail"]
+
+
+@pytest.mark.parametrize("spec", ["hello >=>1", "", "  ", "-r evil", "--x", "héllo[", "hello[nokey=1]"])
+def test_what_is_no_spec_is_refused(builder: Builder, url: str, spec: str) -> None:
+    error = builder.solve(url, spec).error
+    assert error["kind"] == "bad-spec"
+    assert repr(spec) in error["message"]
+
+
+def test_a_channel_that_is_not_there_is_known_at_once(builder: Builder, tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{unused.getsockname()[1]}/channel"
+        for address in (f"file://{tmp_path}/none", closed, "http://nosuch.invalid/channel", "conda-forge-nosuch"):
+            begun = time.monotonic()
+            assert builder.solve(address, "hello").error["kind"] == "unreachable"
+            assert time.monotonic() - begun < 5
+
+
+def test_a_channel_that_never_answers_is_known_within_ten_seconds(builder: Builder) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        begun = time.monotonic()
+        error = builder.solve(f"http://127.0.0.1:{silent.getsockname()[1]}/channel", "hello").error
+        assert time.monotonic() - begun < 10
+    assert error["kind"] == "unreachable"
+
+
+def test_a_server_without_such_a_channel_is_no_channel(builder: Builder, tmp_path: Path) -> None:
+    with served(tmp_path) as address:
+        assert builder.solve(f"{address}/nosuch", "hello").error["kind"] == "unreachable"
+
+
+# --- credentials -----------------------------------------------------------------------------------
+
+
+def test_a_closed_channel_needs_its_password(builder: Builder, channel: Path, tmp_path: Path) -> None:
+    with served(channel, password="ada:pass:word@") as address:
+        assert builder.solve(address, "hello").error["kind"] == "unauthorized"
+        login = {"BasicHTTP": {"username": "ada", "password": "pass:word@"}}
+        records = builder.solve(address, "hello", auth={"127.0.0.1": login}).result["records"]
+        assert builder.install(records, tmp_path / "env").error["kind"] == "unauthorized"
+        assert builder.install(records, tmp_path / "env", auth={"127.0.0.1": login}).code == 0
+
+
+def test_a_password_in_an_address_gets_no_further(builder: Builder, channel: Path, tmp_path: Path) -> None:
+    with served(channel, password="ada:pass:word@") as address:
+        full = address.replace("//", "//ada:pass%3Aword%40@")
+        answer = builder.solve(full, "hello")
+        assert "ada:" not in str(answer)
+        assert builder.install(answer.result["records"], tmp_path / "env", channels=[full]).code == 0
+    for file in (tmp_path / "env" / "conda-meta").iterdir():
+        assert "ada:" not in file.read_text()
+
+
+# --- install ---------------------------------------------------------------------------------------
+
+
+def test_packages_are_installed_and_nothing_of_theirs_is_run(builder: Builder, url: str, tmp_path: Path) -> None:
+    env = tmp_path / "env"
+    records = builder.solve(url, "hello").result["records"]
+    answer = builder.install(records, env, requested=["hello>=1"])
+    script = {"script": f"{env}/bin/.hello-post-link.sh", "name": "hello", "version": "2.0", "build_number": "0"}
+    assert answer.result["link_scripts"] == [script]
+    assert any("2 packages" in line for line in answer.progress)
+    assert (env / "lib" / "lib").read_text() == "1.5\n"
+    assert str(env) in (env / "bin" / "hello").read_text()
+    assert not (env / "linked").exists()
+
+
+def test_modes_become_those_of_files_for_all_to_read(builder: Builder, url: str, tmp_path: Path) -> None:
+    env = tmp_path / "env"
+    (tmp_path / "beyond").touch(mode=0o600)
+    env.mkdir()
+    (env / "link").symlink_to(tmp_path / "beyond")
+    builder.built(url, env, "hello")
+    modes = {str(path.relative_to(env)): stat.S_IMODE(path.lstat().st_mode) for path in env.rglob("*")}
+    assert {path: mode for path, mode in modes.items() if mode not in {0o644, 0o755}} == {"link": 0o777}
+    assert modes["bin/hello"] == 0o755
+    assert modes["conda-meta/lib-1.5-0.json"] == 0o644
+    assert stat.S_IMODE((tmp_path / "beyond").stat().st_mode) == 0o600
+    assert not (env / "CACHEDIR.TAG").exists()
+
+
+def test_two_environments_have_one_copy(builder: Builder, url: str, tmp_path: Path) -> None:
+    builder.built(url, tmp_path / "one", "hello")
+    builder.built(url, tmp_path / "two", "hello")
+    assert (tmp_path / "one" / "share" / "hello").samefile(tmp_path / "two" / "share" / "hello")
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_a_package_that_was_swapped_is_refused(builder: Builder, tmp_path: Path, over_http: bool) -> None:
+    """Also from a directory, where the engine itself would take it without a word."""
+    mine = tmp_path / "channel"
+    pack(mine, name="hello", version="1.0", files={"share/hello": b"good\n"})
+    index(mine)
+    with served(mine) as address:
+        records = builder.solve(address if over_http else f"file://{mine}", "hello").result["records"]
+        pack(mine, name="hello", version="1.0", files={"share/hello": b"evil\n"})
+        error = builder.install(records, tmp_path / "env").error
+    assert error["kind"] == "damaged"
+    assert not (tmp_path / "env" / "share" / "hello").exists()
+
+
+def test_a_channel_that_goes_away_in_between_is_told_of(builder: Builder, channel: Path, tmp_path: Path) -> None:
+    with served(channel) as address:
+        records = builder.solve(address, "hello").result["records"]
+    assert builder.install(records, tmp_path / "env").error["kind"] == "unreachable"
+    local = [{**record, "url": f"file://{tmp_path}/gone/{record['fn']}"} for record in records]
+    assert builder.install(local, tmp_path / "other").error["kind"] == "unreachable"
+
+
+def test_a_cached_package_that_was_changed_is_not_used(builder: Builder, url: str, tmp_path: Path) -> None:
+    builder.built(url, tmp_path / "one", "hello")
+    (tmp_path / "one" / "share" / "closed").write_text("husk\n")
+    builder.built(url, tmp_path / "two", "hello")
+    assert (tmp_path / "two" / "share" / "closed").read_text() == "hush\n"
+
+
+def test_packages_too_large_for_the_disk_are_not_begun(builder: Builder, url: str, tmp_path: Path) -> None:
+    records = builder.solve(url, "hello").result["records"]
+    error = builder.install([{**record, "size": 1 << 60} for record in records], tmp_path / "env").error
+    assert error["kind"] == "no-space"
+    assert list((tmp_path / "env").iterdir()) == []
+
+
+def test_it_ends_well_every_time(builder: Builder, url: str, tmp_path: Path) -> None:
+    """The engine's runtime crashes in some of a hundred shutdowns of the interpreter, which it must not come to."""
+    records = builder.solve(url, "hello").result["records"]
+    codes = [builder.install(records, tmp_path / f"env{number}").code for number in range(30)]
+    assert codes == [0] * 30
+
+
+# --- what is there ---------------------------------------------------------------------------------
+
+
+def test_a_changed_file_is_found(builder: Builder, url: str, tmp_path: Path) -> None:
+    env = tmp_path / "env"
+    env.mkdir()
+    (env / "own").write_text("mine\n")
+    (env / "link").symlink_to("own")
+    extra = builder.built(url, env, "hello")
+    assert [each["path"] for each in extra if not each["path"].startswith("conda-meta/")] == ["link", "own"]
+
+    def findings(*, deep: bool) -> list[tuple[str, str, str | None]]:
+        answer = builder.ask("verify", prefix=str(env), extra=extra, ignored=["kernelspec"], deep=deep)
+        return [(each["path"], each["what"], each["package"]) for each in answer.result["findings"]]
+
+    (env / "kernelspec").mkdir()
+    (env / "kernelspec" / "kernel.json").touch()
+    assert findings(deep=True) == []
+    (env / "share" / "hello").write_text("hi thErE\n")
+    (env / "lib" / "lib").unlink()
+    (env / "own").write_text("not mine\n")
+    (env / "link").unlink()
+    (env / "link").symlink_to("elsewhere")
+    (env / "added").touch()
+    assert findings(deep=False) == [("lib/lib", "missing", "lib"), ("link", "changed", None)]
+    assert findings(deep=True) == [
+        ("added", "added", None),
+        ("lib/lib", "missing", "lib"),
+        ("link", "changed", None),
+        ("own", "changed", None),
+        ("share/hello", "changed", "hello"),
+    ]
+
+
+def test_what_a_step_of_the_build_changes_is_as_it_should_be_from_then_on(
+    builder: Builder, url: str, tmp_path: Path
+) -> None:
+    env = tmp_path / "env"
+    records = builder.solve(url, "hello").result["records"]
+    linked_at = builder.install(records, env).result["linked_at"]
+    (env / "share" / "hello").unlink()
+    (env / "share" / "hello").write_text("hi, changed\n")
+    extra = builder.ask("finish", prefix=str(env), linked_at=linked_at).result["extra"]
+    assert "share/hello" in {each["path"] for each in extra}
+    assert builder.ask("verify", prefix=str(env), extra=extra, ignored=[], deep=True).result["findings"] == []
+
+
+def test_a_step_that_writes_into_what_others_share_is_an_error(builder: Builder, url: str, tmp_path: Path) -> None:
+    records = builder.solve(url, "hello").result["records"]
+    linked_at = builder.install(records, tmp_path / "env").result["linked_at"]
+    (tmp_path / "env" / "share" / "hello").write_text("for all of them\n")
+    error = builder.ask("finish", prefix=str(tmp_path / "env"), linked_at=linked_at).error
+    assert error["kind"] == "damaged"
+    assert "share/hello" in error["message"]
+
+
+def test_packages_are_listed_with_those_asked_for(builder: Builder, url: str, tmp_path: Path) -> None:
+    env = tmp_path / "env"
+    builder.built(url, env, "hello>=1")
+    info = env / "lib" / "python3.13" / "site-packages" / "Some_Thing-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: Some.Thing\nVersion: 1.0\n\nName: not this\n")
+    found = builder.ask("packages", prefix=str(env), pip_requested=["some-thing"]).result["packages"]
+    fields = ("name", "version", "source", "kind", "requested")
+    assert [tuple(each[field] for field in fields) for each in found] == [
+        ("hello", "2.0", url, "conda", True),
+        ("lib", "1.5", url, "conda", False),
+        ("Some.Thing", "1.0", "pypi", "pip", True),
+    ]
+
+
+def test_activation_is_a_script(builder: Builder, url: str, tmp_path: Path) -> None:
+    builder.built(url, tmp_path / "env", "hello")
+    script = builder.ask("activation", prefix=str(tmp_path / "env"), path=os.defpath).result["script"]
+    assert f"CONDA_PREFIX={tmp_path / 'env'}" in script
+
+
+# --- the engine's faults ---------------------------------------------------------------------------
+
+
+def test_the_engine_still_wants_the_inner_objects_of_specs(tmp_path: Path) -> None:
+    """Where it takes what it is declared to take, `_match_spec` in the builder can go."""
+    program = """
+import asyncio, os, sys
+from rattler import MatchSpec, install
+try:
+    asyncio.run(install([], sys.argv[1], show_progress=False, requested_specs=[MatchSpec("x")]))
+except TypeError as error:
+    print(error)
+sys.stdout.flush()
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    assert "MatchSpec" in done.stdout
+
+
+# --- the program -----------------------------------------------------------------------------------
+
+
+def test_an_unknown_operation_and_a_request_that_lacks_something_are_errors(builder: Builder) -> None:
+    assert builder.ask("nosuch").error["kind"] == "other"
+    assert builder.ask("solve").error["kind"] == "other"
