@@ -265,12 +265,8 @@ def _one_before(name: str) -> Path:
 
 def remove(situation: KernelSituation, name: str, by: str, reporter: Reporter) -> None:
     """Take a kernel away; what runs of it goes on. Raises Problem."""
-    entry = situation.entry(name)
     request = situation.request(name)
-    text = situation.text
-    if situation.config.default_kernel == name:
-        text = edit.with_default_kernel(text, None)
-    changed = situation.with_text(edit.without_kernel(text, entry.name))
+    changed = situation.with_text(edit.without_kernel(situation.text, name))
     kernel = Kernel(feature=feature.FEATURE, request=request)
     _carry_out(changed, kernel, None, by=by, summary=f"kernel {name}: remove", reporter=reporter)
 

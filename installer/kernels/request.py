@@ -67,6 +67,11 @@ def read_request(entry: KernelEntry, channels: Sequence[str]) -> KernelRequest:
     lock: Lock | None = None
     given = EnvironmentFile()
     if entry.lock is not None:
+        if entry.packages or entry.pip:
+            raise ConfigProblem(
+                f"the kernel {entry.name!r} has a `lock:`, which says every package, and more packages beside it",
+                "leave out either; to go on from a lock: give its packages as `packages:` or an `environment:`",
+            )
         locked = read_lock_file(Path(entry.lock))
         recipe, lock = locked.recipe, locked.lock
         given = EnvironmentFile(channels=locked.channels, packages=locked.packages, pip=locked.pip)

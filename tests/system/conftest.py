@@ -5,8 +5,8 @@ applied         a server after `sudo python3 -m installer apply`; shared, for te
 applied_clone   the same for one test alone, which may change what it likes
 apply_result    what that apply printed, and how long it took
 channel         the directory of the conda channel that the tests build, on this host
-kernels_server  the layer of such a server with KERNELS (see machine_kernels), which one more apply has built
-kernels_applied a server booted from it; shared, for tests that only look
+kernel_server   a fresh server (a layer, to boot machines from) with that channel in it and in its config
+kernels_applied an applied server with all of KERNELS (see machine_kernels); shared, for tests that only look
 kernels_applied_clone   the same for one test alone
 boot            boots further machines for one test
 
@@ -26,8 +26,8 @@ from typing import NoReturn, cast
 
 import pytest
 
+from tests.channel.build import SERVED, layer_of
 from tests.channel.build import build as build_channel
-from tests.channel.build import layer_of
 from tests.system import machine
 from tests.system.machine import Machine
 from tests.system.machine_claim import release_own
@@ -115,6 +115,27 @@ def server(suite: str) -> Iterator[Layer]:
         # Kernels take minutes to build, and have tests of their own.
         prepared.put(CONFIG, NO_KERNELS)
         yield prepared.freeze()
+
+
+@pytest.fixture(scope="session")
+def channel() -> Path:
+    """The conda channel of the tests, on this host; built where it isn't in the cache yet (75 s)."""
+    return build_channel(cache_dir())
+
+
+@pytest.fixture(scope="session")
+def kernel_server(server: Layer, channel: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
+    """A fresh server with the channel at SERVED, and a config that names it as the only channel.
+
+    What a test wants of kernels it adds to the config (CONFIG) itself. The channel is shared, but a machine may
+    change its files: like all else it has of a layer, it changes copies of its own.
+    """
+    configured = tmp_path_factory.mktemp("configured")
+    configured.chmod(0o755)
+    config = configured / CONFIG.lstrip("/")
+    config.parent.mkdir(parents=True)
+    config.write_text(f"channels: [{SERVED.as_uri()}]\n{NO_KERNELS}")
+    return Layer(server.suite, (configured, layer_of(channel), *server.directories))
 
 
 @pytest.fixture
