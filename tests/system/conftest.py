@@ -167,12 +167,6 @@ def applied_clone(applied_server: Applied, boot: Boot) -> Machine:
 
 
 @pytest.fixture(scope="session")
-def channel() -> Path:
-    """The conda channel of the tests, on this host; built where it isn't in the cache yet (75 s)."""
-    return build_channel(cache_dir())
-
-
-@pytest.fixture(scope="session")
 def kernels_server(suite: str, applied_server: Applied, channel: Path, request: pytest.FixtureRequest) -> Applied:
     """The layer of a server after the apply that has built its kernels, and what that apply said."""
     layer = layer_of(channel)
