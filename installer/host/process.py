@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# What an admin behind a proxy or with a company's own CA has set must reach pip, uv, npm, apt and curl.
+# What an admin behind a proxy or with a company's own CA has set must reach pip, uv, npm, apt, conda, go and julia.
 _PASSED_ON = frozenset(
     [
         "http_proxy",
@@ -40,7 +40,6 @@ _PASSED_ON = frozenset(
         "npm_config_cafile",
         "goproxy",
         "gosumdb",
-        "goprivate",
         "julia_pkg_server",
     ]
 )
