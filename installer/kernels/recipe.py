@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -21,6 +21,10 @@ from installer.host.errors import ConfigProblem
 from installer.kernels.environment_file import EnvironmentFile, read_environment_file, read_owned
 
 OURS = Path(__file__).parents[2] / "kernels"
+
+
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""Names a directory that root makes; a lock from elsewhere brings a recipe along, with what its author calls things."""
 
 
 class _Frozen(BaseModel):
@@ -58,11 +62,11 @@ class Recipe(_Frozen):
     logo: an SVG image.
     """
 
-    name: str
+    name: _FileName
     language: str
     version_of: str
     display_name: str
-    kernelspec: str
+    kernelspec: _FileName
     requires: tuple[str, ...] = Field(min_length=1)
     channels: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()

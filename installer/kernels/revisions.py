@@ -70,7 +70,8 @@ def place(name: str, revision: str) -> Path:
 def completed(prefix: Path) -> Completed | None:
     """What is known of a revision; None unless root has marked it complete."""
     try:
-        descriptor = os.open(prefix / MARKER, os.O_RDONLY | os.O_NOFOLLOW)
+        # A build that was killed may have left a fifo there, at which root would wait for ever.
+        descriptor = os.open(prefix / MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as marker:

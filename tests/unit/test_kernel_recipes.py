@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from installer.config.models import Config
 from installer.host import paths
@@ -85,6 +86,15 @@ def test_a_bad_recipe_is_named(text: str, said: str, _own: Path) -> None:
     with pytest.raises(ConfigProblem, match=r"odd/recipe\.yaml") as raised:
         read_recipe("odd")
     assert said in raised.value.what
+
+
+@pytest.mark.parametrize("field", ["name", "kernelspec"])
+@pytest.mark.parametrize("name", ["../../../../etc/cron.d/x", "/etc/x", "..", "", "a\nb"])
+def test_a_recipe_can_not_name_a_place_elsewhere(field: str, name: str) -> None:
+    """It may have come with a lock from somebody else, and root makes a link of that name."""
+    recipe = read_recipe("python")
+    with pytest.raises(ValidationError, match=field):
+        Recipe.model_validate({**recipe.model_dump(), field: name})
 
 
 @pytest.mark.parametrize("name", ["nosuch", "../python", "a b", "/etc", "..", "", "python/"])
