@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from installer.host import files, paths
 from installer.host.downloads import explained
 from installer.host.errors import Problem
 from installer.host.process import SYSTEM_PATH, CommandFailed, run
+from installer.host.trees import remove_tree
 from installer.kernels import activation, engine, pip_layer, sandbox
 from installer.kernels.records import ExtraFile, LinkScript, Record
 from installer.kernels.scratch import scratch, surroundings
@@ -84,9 +84,8 @@ def build(prefix: Path, plan: EnvironmentPlan, previous: Path | None, progress: 
 def discard(prefix: Path, name: str) -> None:
     """Remove an environment, or what a build that was killed has left of one, once nothing works in it any more."""
     sandbox.stop(sandbox.unit_of(name))
-    if prefix.exists():
-        shutil.rmtree(prefix)
-    shutil.rmtree(build_scratch(prefix), ignore_errors=True)
+    remove_tree(prefix)
+    remove_tree(build_scratch(prefix), ignore_errors=True)
 
 
 def build_scratch(prefix: Path) -> Path:

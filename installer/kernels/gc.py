@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import glob
-import shutil
 import time
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
 from installer.host import paths
+from installer.host.trees import remove_tree
 from installer.kernels import environment, revisions
 
 KEPT = 3
@@ -33,7 +33,7 @@ def collect(name: str, *, keep: int = KEPT) -> list[Path]:
     for prefix in gone:
         environment.discard(prefix, name)
     if not any(revisions.directories(name)) and linked is None:
-        shutil.rmtree(paths.KERNELS / name, ignore_errors=True)
+        remove_tree(paths.KERNELS / name, ignore_errors=True)
     return gone
 
 
@@ -74,7 +74,7 @@ def collect_packages() -> int:
     cache = paths.KERNELS_CACHE / "packages"
     unneeded = [entry for entry in _unpacked(cache) if entry.name not in needed]
     for entry in unneeded:
-        shutil.rmtree(entry, ignore_errors=True)
+        remove_tree(entry, ignore_errors=True)
         for beside in cache.glob(f"{glob.escape(entry.name)}.*"):
             beside.unlink(missing_ok=True)
     return len(unneeded)

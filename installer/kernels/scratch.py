@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from installer.host import files, paths
+from installer.host.trees import remove_tree
 
 
 def scratch_of(name: str) -> Path:
@@ -21,7 +21,7 @@ def scratch(name: str) -> Iterator[Path]:
     directory = scratch_of(name)
     try:
         directory.parent.mkdir(mode=0o755, exist_ok=True)
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_tree(directory, ignore_errors=True)
         directory.mkdir(mode=0o700)
         files.own(directory, owner=paths.KERNELS_USER, group=paths.KERNELS_USER, mode=0o700)
     except OSError as error:
@@ -29,7 +29,7 @@ def scratch(name: str) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_tree(directory, ignore_errors=True)
 
 
 def surroundings(directory: Path) -> dict[str, str]:

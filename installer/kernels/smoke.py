@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from installer.host import paths
 from installer.host.errors import Problem
 from installer.host.process import run
+from installer.host.trees import remove_tree
 from installer.kernels import revisions
 from installer.kernels.request import KernelRequest
 
@@ -52,10 +52,10 @@ def run_smoke_cell(request: KernelRequest, prefix: Path) -> tuple[str, float]:
 def _offered(kernelspec: str, prefix: Path) -> Iterator[Path]:
     """A directory for JUPYTER_PATH with that one kernelspec, whether or not it is the one that everybody sees."""
     place = paths.INSTALLER_RUN / f"smoke-{prefix.parent.name}-{prefix.name}"
-    shutil.rmtree(place, ignore_errors=True)
+    remove_tree(place, ignore_errors=True)
     (place / "kernels").mkdir(parents=True)
     (place / "kernels" / kernelspec).symlink_to(prefix / revisions.KERNELSPEC)
     try:
         yield place
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        remove_tree(place, ignore_errors=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,6 +112,13 @@ def test_what_has_no_whole_marker_is_not_complete() -> None:
     assert revisions.complete_ones("r") == []
 
 
+def test_a_marker_at_which_readers_would_wait_is_none() -> None:
+    prefix = revision(IDS[0])
+    (prefix / revisions.MARKER).unlink()
+    os.mkfifo(prefix / revisions.MARKER)
+    assert revisions.completed(prefix) is None
+
+
 def test_a_revision_is_found_by_the_beginning_of_its_id() -> None:
     prefix, other = revision("a" * 12), revision("ab" + "a" * 10)
     assert revisions.revision_called("r", "aa") == prefix
@@ -163,6 +171,21 @@ def test_what_a_killed_build_left_goes() -> None:
     half = revisions.place("r", IDS[1])
     half.mkdir()
     assert gc.collect("r") == [half]
+
+
+def test_what_is_nested_deeper_than_programs_can_follow_goes_too() -> None:
+    """A package may have as many levels as a path has room for."""
+    prefix = revisions.place("r", IDS[0])
+    prefix.mkdir(parents=True)
+    here = os.open(prefix, os.O_RDONLY)
+    for _ in range(2500):
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
+    assert gc.collect("r", keep=0) == [prefix]
+    assert not prefix.exists()
 
 
 def test_of_a_kernel_that_is_removed_nothing_stays() -> None:
