@@ -46,6 +46,8 @@ _CLOSED = (
     "ProtectClock=yes",
     "ProtectHostname=yes",
     "ProtectProc=invisible",
+    # A user namespace of its own: builds of the same account can't look into each other through /proc.
+    "PrivateUsers=yes",
     "RestrictNamespaces=yes",
     "RestrictRealtime=yes",
     "RestrictSUIDSGID=yes",
