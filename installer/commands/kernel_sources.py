@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.config.source import LARGEST
 from installer.host import files, paths
 from installer.host.errors import ConfigProblem, Problem
+from installer.kernels.lock import LARGEST
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Source:
         if self.before is None:
             files.remove(self.path)
         else:
-            files.write(self.path, self.before, mode=0o644)
+            files.write(self.path, self.before, mode=0o600)
 
 
 def bring_in(name: str, file: Path) -> Source:
@@ -33,12 +33,13 @@ def bring_in(name: str, file: Path) -> Source:
     target = paths.KERNEL_RECIPES / f"{name}{'.lock' if file.suffix == '.lock' else file.suffix or '.yml'}"
     try:
         with file.open("rb") as stream:
-            data = stream.read(LARGEST * 16 + 1)
+            data = stream.read(LARGEST + 1)
     except OSError as error:
         raise Problem(f"{file} can't be read: {error.strerror}", "see that the path is right") from error
-    if len(data) > LARGEST * 16:
+    if len(data) > LARGEST:
         raise ConfigProblem(f"{file} is larger than 16 MiB", "give an environment file or a lock")
     before = target.read_bytes() if target.exists() else None
     if before != data:
-        files.write(target, data, mode=0o644)
+        # Closed: the path may be a person's, and lead to what root alone can read.
+        files.write(target, data, mode=0o600)
     return Source(target, before)

@@ -13,10 +13,11 @@ LARGEST = 1 << 20
 """Bytes; a config is a few lines."""
 
 
-def read(file: Path, *, writer: int | None) -> bytes | None:
+def read(file: Path, *, writer: int | None, largest: int = LARGEST) -> bytes | None:
     """Read the file, None where there is none.
 
     writer: the only user id that may be able to write it; None to take it from anybody.
+    largest: bytes that it may have.
     """
     try:
         # A fifo would block at open, and what is not a regular file is refused below.
@@ -28,23 +29,23 @@ def read(file: Path, *, writer: int | None) -> bytes | None:
     except OSError as error:
         raise _unreadable(file, error) from error
     try:
-        return _read_checked(file, descriptor, writer)
+        return _read_checked(file, descriptor, writer, largest)
     except OSError as error:
         raise _unreadable(file, error) from error
     finally:
         os.close(descriptor)
 
 
-def _read_checked(file: Path, descriptor: int, writer: int | None) -> bytes:
+def _read_checked(file: Path, descriptor: int, writer: int | None, largest: int) -> bytes:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise _unusable(file, "a directory or a device", f"ls -ld {_quoted(file)}")
     if writer is not None:
         _refuse_other_writers(file, status, writer)
     with os.fdopen(descriptor, "rb", closefd=False) as stream:
-        data = stream.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise _unusable(file, f"a file of more than {LARGEST >> 20} MiB", f"ls -l {_quoted(file)}")
+        data = stream.read(largest + 1)
+    if len(data) > largest:
+        raise _unusable(file, f"a file of more than {largest >> 20} MiB", f"ls -l {_quoted(file)}")
     return data
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from installer.config.source import read
+from installer.config.source import LARGEST, read
 from installer.host.errors import ConfigProblem
 
 _NOT_CHANNELS = ("nodefaults", "defaults")
@@ -54,9 +54,9 @@ def read_environment_file(path: Path, *, trusted: bool = False) -> EnvironmentFi
     )
 
 
-def read_owned(path: Path) -> bytes:
+def read_owned(path: Path, *, largest: int = LARGEST) -> bytes:
     """The bytes of a file that root acts on. Raises ConfigProblem, also where it is missing."""
-    data = read(path, writer=0 if os.geteuid() == 0 else None)
+    data = read(path, writer=0 if os.geteuid() == 0 else None, largest=largest)
     if data is None:
         raise ConfigProblem(f"{path} does not exist", "write it, or correct its path in the config")
     return data

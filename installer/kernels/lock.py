@@ -16,6 +16,9 @@ from installer.kernels.records import Record
 SUBDIRS = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}
 """conda's name for what `uname -m` says."""
 
+LARGEST = 1 << 24
+"""Bytes of a lock's file; each package takes one or two thousand."""
+
 
 class Lock(BaseModel):
     """What a solve came to.
@@ -64,7 +67,7 @@ class LockFile(BaseModel):
 def read_lock_file(path: Path) -> LockFile:
     """Read one. Raises ConfigProblem."""
     try:
-        return LockFile.model_validate_json(read_owned(path))
+        return LockFile.model_validate_json(read_owned(path, largest=LARGEST))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ConfigProblem(

@@ -128,6 +128,19 @@ def test_a_revision_is_found_by_the_beginning_of_its_id() -> None:
             revisions.revision_called("r", wished)
 
 
+def test_a_lock_of_a_thousand_packages_can_be_read_again() -> None:
+    prefix = revision(IDS[0])
+    many = lock(
+        *(
+            record(f"r-{number}", "1.0").model_copy(update={"depends": ("r-base >=4.4,<4.5.0a0",) * 30})
+            for number in range(1000)
+        )
+    )
+    held = revisions.lock_of(prefix).model_copy(update={"lock": many})
+    files.write(prefix / revisions.LOCK, held.text().encode(), mode=0o644)
+    assert revisions.lock_of(prefix).lock == many
+
+
 # --- what can go ---------------------------------------------------------------------------------
 @pytest.mark.usefixtures("_six")
 def test_the_last_few_and_the_one_in_use_stay() -> None:
