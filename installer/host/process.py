@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import pwd
+import select
 import shlex
 import subprocess
-import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,6 +19,9 @@ from installer.host.errors import Problem
 log = logging.getLogger(__name__)
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+LONGEST_OUTPUT = 128 << 20
+"""Bytes that a program which is followed may print, on each of its two ways."""
 
 # What an admin behind a proxy or with a company's own CA has set must reach pip, uv, npm, apt, conda, go and julia.
 _PASSED_ON = frozenset(
@@ -142,36 +146,60 @@ def follow(
     """
     words = tuple(os.fspath(word) for word in argv)
     log.debug("follow: %s", shlex.join(words))
-    lines: list[str] = []
+    said: list[str] = []
     with _memory("stdin") as source, _memory("stderr") as err:
         source.write((stdin or "").encode())
         source.seek(0)
         try:
             process = subprocess.Popen(
                 words, stdin=source, stdout=subprocess.PIPE, stderr=err, env=environment(env), cwd="/",
-                text=True, errors="replace", start_new_session=True,
+                start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             return Completed(words, 127, "", str(error))
-        late: list[str] = []
+        late = ""
+        with process:
+            try:
+                for line in _lines(process, err, time.monotonic() + timeout):
+                    said.append(line)
+                    on_line(line.rstrip("\r\n"))
+            except TimeoutError:
+                late = f"still running after {timeout:.0f} s\n"
+                process.kill()
+            except BaseException:
+                process.kill()
+                raise
+        return Completed(words, process.returncode, "".join(said), _text(err) + late)
 
-        def end() -> None:
-            late.append(f"still running after {timeout:.0f} s\n")
-            process.kill()
 
-        overdue = threading.Timer(timeout, end)
-        overdue.start()
-        try:
-            with process:
-                for line in process.stdout or ():
-                    lines.append(line)
-                    on_line(line.rstrip("\n"))
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            overdue.cancel()
-        return Completed(words, process.returncode, "".join(lines), _text(err) + "".join(late))
+def _lines(process: subprocess.Popen[bytes], err: IO[bytes], deadline: float) -> Iterator[str]:
+    """What a program prints, line by line. Raises Problem where it doesn't stop, TimeoutError where it isn't done."""
+    if process.stdout is None:
+        return
+    begun: list[bytes] = []  # of a line that isn't whole yet
+    total = 0
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], min(0.5, max(0.0, deadline - time.monotonic())))
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        chunk = os.read(process.stdout.fileno(), 1 << 16) if ready else None
+        total += len(chunk or b"")
+        # All of it is kept in memory: a program that goes on for ever would take the machine's.
+        if max(total, os.fstat(err.fileno()).st_size) > LONGEST_OUTPUT:
+            raise Problem(
+                f"what was run has printed more than {LONGEST_OUTPUT >> 20} MB, and was ended",
+                "leave out the package or the step that it belongs to: see its last lines above",
+                _text(err)[-2000:],
+            )
+        if chunk == b"":
+            break
+        *ends, rest = (chunk or b"").split(b"\n")
+        for end in ends:
+            yield b"".join((*begun, end, b"\n")).decode(errors="replace")
+            begun.clear()
+        begun.append(rest)
+    if any(begun):
+        yield b"".join(begun).decode(errors="replace")
 
 
 def _memory(name: str) -> IO[bytes]:

@@ -62,7 +62,9 @@ def ask(
     def heard(line: str) -> None:
         try:
             said = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(said, dict):
             return
         if "progress" in said:
             if progress is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from installer.host import paths
+from installer.host import paths, process
 from installer.host.errors import ConfigProblem, Problem
-from installer.host.process import follow
+from installer.host.process import Completed, follow
 from installer.kernels import engine, pip_layer
 from installer.kernels.records import Record
 from installer.kernels.worker import Unreachable, Unsatisfiable, program_files
@@ -152,6 +153,25 @@ def test_what_is_followed_for_too_long_is_ended() -> None:
     done = follow(["sleep", "60"], print, timeout=0.3)
     assert time.monotonic() - begun < 5
     assert (done.code, done.stderr) == (-9, "still running after 0 s\n")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("ending", ["", "\n"])
+def test_what_prints_without_an_end_is_ended(stream: str, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package's step that does would fill the memory of the machine, which is where it is kept."""
+    monkeypatch.setattr(process, "LONGEST_OUTPUT", 1 << 20)
+    program = f"import sys\nwhile True: sys.{stream}.write('y' * 4095 + {ending!r})"
+    with pytest.raises(Problem, match="printed more than 1 MB"):
+        follow([sys.executable, "-c", program], lambda _: None)
+
+
+def test_an_answer_that_is_no_object_is_passed_over(channel: Path) -> None:
+    def odd(argv: Sequence[str], *, on_line: Callable[[str], None], **_: object) -> Completed:
+        for line in ("5", "[1]", "null", "[" * 100_000, '"progress"', '{"result": {"conflicts": []}}'):
+            on_line(line)
+        return Completed(tuple(argv), 0, "", "")
+
+    assert engine.conflicts(channel, unit=UNIT, gate=odd) == []  # type: ignore[arg-type]
 
 
 def test_a_program_that_is_not_there_can_not_be_followed() -> None:
