@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -13,6 +14,8 @@ from installer.engine.plan import Action, Change, Plan
 from installer.engine.store import Journal
 from installer.host.errors import Problem
 from installer.host.interruption import undisturbed
+
+log = logging.getLogger(__name__)
 
 WORKERS = 4
 """Changes at a time: downloads overlap, and two small cores aren't drowned."""
@@ -134,15 +137,27 @@ def _run_along_the_graph(
             change = running.pop(future)
             try:
                 seconds = future.result()
-            except Problem as problem:
+            except Exception as error:
                 if failures is None:
                     raise
-                failures[change.resource.key] = problem
+                failures[change.resource.key] = problem = _as_problem(error)
                 reporter.failed(change, problem)
             else:
                 reporter.ended(change, seconds)
             journal.done(change)
             sorter.done(change.resource.key)
+
+
+def _as_problem(error: Exception) -> Problem:
+    """Why one optional change was not made; a mistake of ours, too, keeps no other from being made."""
+    if isinstance(error, Problem):
+        return error
+    log.debug("an optional change failed", exc_info=error)
+    first = str(error).partition("\n")[0]
+    return Problem(
+        f"the installer made a mistake: {type(error).__name__}: {first}",
+        "please report it, with what the same command prints with --debug",
+    )
 
 
 def _abandon(running: dict[Future[float], Change], reporter: Reporter) -> None:

@@ -96,6 +96,20 @@ def test_what_is_optional_comes_after_all_else_and_fails_alone(store: Store) -> 
     assert Note.host == {"a": "x", "other": "x", "kernel": "x"}
 
 
+def test_a_mistake_of_ours_in_one_optional_change_keeps_no_other_from_being_made(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def realize(self: OptionalNote, before: object) -> None:
+        if self.title == "kernel":
+            raise RecursionError("too deep\nsecond line")
+        self.host[self.title] = self.text
+
+    monkeypatch.setattr(OptionalNote, "realize", realize)
+    generation = run(store, [optional("kernel"), optional("other")])
+    assert generation.degraded == {"optional-note:kernel": "the installer made a mistake: RecursionError: too deep"}
+    assert Note.host == {"other": "x"}
+
+
 def test_a_run_for_a_part_records_the_whole_and_leaves_the_rest_alone_also_when_it_fails(store: Store) -> None:
     run(store, [note("a"), note("b", "old")])
     Note.host["a"] = "changed by hand"
