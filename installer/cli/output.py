@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 import time
 from contextlib import suppress
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,7 +18,15 @@ from installer.host.errors import Problem
 SYMBOLS = {Action.CREATE: "[green]+[/]", Action.CHANGE: "[yellow]~[/]", Action.REMOVE: "[red]-[/]"}
 
 
+# What else a terminal acts on: packages' output and names are among what is printed.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 class _Console(Console):
+    def print(self, *objects: object, **options: Any) -> None:  # noqa: ANN401 - rich's own are of all types
+        """Print texts without characters that would move the cursor, set titles, or fill the clipboard."""
+        super().print(*(_CONTROL.sub("\ufffd", each) if isinstance(each, str) else each for each in objects), **options)
+
     def on_broken_pipe(self) -> None:
         """Leave to the caller what is to happen when nobody reads on (rich would end the process)."""
         raise BrokenPipeError(errno.EPIPE, "nobody reads on")

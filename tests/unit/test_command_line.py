@@ -10,6 +10,7 @@ import pytest
 
 from installer.cli import main, output, plan
 from installer.host import process
+from installer.host.errors import Problem
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -17,6 +18,12 @@ CHECKOUT = Path(__file__).parents[2]
 def python(code: str, **options: object) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-c", code]
     return subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def test_what_packages_print_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    """A build's output and packages' names come to the admin's terminal; OSC 52 would fill the clipboard, say."""
+    output.complain(Problem("failed", "try again", "a\x1b]52;c;ZXZpbA==\x07b\x9b2Jc"))
+    assert "  a\ufffd]52;c;ZXZpbA==\ufffdb\ufffd2Jc\n" in capsys.readouterr().err
 
 
 def test_a_mistake_of_ours_is_two_lines_and_a_report(
