@@ -85,6 +85,8 @@ def install(
     situation: KernelSituation, name: str, packages: Sequence[str], pip: Sequence[str], *, report: Report
 ) -> Proposal:
     """The kernel with more packages, and everything else as it is wherever that can stay. Raises Problem."""
+    if not packages and not pip:
+        raise Problem("nothing was said to install", f"name packages: installer kernel install {name} numpy")
     entry = _own_entry(situation, name)
     entry["packages"] = list(specs_with(entry.get("packages", ()), packages))
     entry["pip"] = list(dict.fromkeys((*entry.get("pip", ()), *pip)))
@@ -218,7 +220,10 @@ def carry_out_proposal(proposal: Proposal, by: str, reporter: Reporter) -> str:
 def rebuild(situation: KernelSituation, name: str, by: str, reporter: Reporter) -> str:
     """Make the revision in use anew beside itself, of the same packages. Returns its id. Raises Problem."""
     request = situation.request(name)
-    former = _former(request)
+    try:
+        former = _former(request)
+    except Problem:  # the lock is what was damaged
+        former = None
     lock = former or build.solve(request, None, (), reporter.step)
     prefix = build.ensure(request, lock, reporter.step, anew=True)
     damaged = revisions.linked(request.kernelspec)
