@@ -63,12 +63,11 @@ class Proposal:
 def add(situation: KernelSituation, entry: Mapping[str, Any], *, default: bool, report: Report) -> Proposal | None:
     """A kernel that isn't there yet; None where it is, just as it is wished for. Raises Problem."""
     name = str(entry["name"])
-    text = edit.with_kernel(situation.text, entry if len(entry) > 1 else name)
-    if default:
-        text = edit.with_default_kernel(text, name)
-    changed = situation.with_text(text)
-    request = changed.request(name)
     there = next((known for known in situation.config.kernels if known.name == name), None)
+    changed = _with_entry(situation, dict(entry) if len(entry) > 1 else name)
+    if default and situation.config.default_kernel != name:
+        changed = changed.with_text(edit.with_default_kernel(changed.text, name))
+    request = changed.request(name)
     if there is not None and there != changed.entry(name):
         raise Problem(
             f"there is a kernel {name!r} already, and it is made in another way",

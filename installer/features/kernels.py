@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from installer.config.models import Config
 from installer.engine.resource import Resource
-from installer.features.site import Site
 from installer.host import paths
 from installer.kernels.request import KernelRequest, read_request
 from installer.kernels.worker import program_files
@@ -14,6 +14,9 @@ from installer.resources.account import Account
 from installer.resources.directory import Directory
 from installer.resources.file import File
 from installer.resources.kernel import Kernel
+
+if TYPE_CHECKING:  # it brings all that looks at the host, which a command for one kernel needn't wait for
+    from installer.features.site import Site
 
 FEATURE = "kernels"
 

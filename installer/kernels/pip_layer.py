@@ -50,6 +50,7 @@ def resolve(
             f"without a Python in it, the environment can't have {', '.join(requirements)} from PyPI",
             "add python to its packages",
         )
+    _prepare_cache(unit, gate)
     provided = _provided(records)
     constraints = scratch / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in provided.items()), encoding="utf-8")
@@ -74,6 +75,7 @@ def resolve(
 
 def install(prefix: Path, locked: str, *, unit: str, scratch: Path, gate: Gate = sandbox.run) -> None:
     """Install a hash-locked list. Raises Problem, also where it has taken the place of one of conda's packages."""
+    _prepare_cache(unit, gate)
     argv = [
         find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--no-deps", "--require-hashes",
         f"--python={prefix / 'bin' / 'python'}", "--requirements=-",
@@ -99,6 +101,12 @@ def install(prefix: Path, locked: str, *, unit: str, scratch: Path, gate: Gate =
 def names(requirements: Sequence[str]) -> list[str]:
     """The names of the packages that requirements ask for."""
     return [_canonical(re.split(r"[\s\[<>=!~;@(]", requirement.strip(), maxsplit=1)[0]) for requirement in requirements]
+
+
+def _prepare_cache(unit: str, gate: Gate) -> None:
+    """Have the account make it: the directory above is the account's, where root follows no links."""
+    if not CACHE.is_dir():
+        gate(["/bin/mkdir", "--parents", str(CACHE)], unit=unit, writable=(CACHE.parent,), network=False)
 
 
 def _check(requirement: str) -> None:
