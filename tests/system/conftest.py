@@ -4,6 +4,10 @@ fresh           a server as it comes, booted for one test
 applied         a server after `sudo python3 -m installer apply`; shared, for tests that only look
 applied_clone   the same for one test alone, which may change what it likes
 apply_result    what that apply printed, and how long it took
+channel         the directory of the conda channel that the tests build, on this host
+kernel_server   a fresh server (a layer, to boot machines from) with that channel in it and in its config
+kernels_applied an applied server with all of KERNELS (see machine_kernels); shared, for tests that only look
+kernels_applied_clone   the same for one test alone
 boot            boots further machines for one test
 
 All have the account ADMIN (password, sudo) and the checkout at CHECKOUT.
@@ -22,11 +26,14 @@ from typing import NoReturn, cast
 
 import pytest
 
+from tests.channel.build import SERVED, layer_of
+from tests.channel.build import build as build_channel
 from tests.system import machine
 from tests.system.machine import Machine
 from tests.system.machine_claim import release_own
 from tests.system.machine_host import cache_dir, digest, require
 from tests.system.machine_image import SUITES, Layer, image
+from tests.system.machine_kernels import put_kernels_config
 from tests.system.machine_person import (
     ADMIN,
     CONFIG,
@@ -110,6 +117,27 @@ def server(suite: str) -> Iterator[Layer]:
         yield prepared.freeze()
 
 
+@pytest.fixture(scope="session")
+def channel() -> Path:
+    """The conda channel of the tests, on this host; built where it isn't in the cache yet (75 s)."""
+    return build_channel(cache_dir())
+
+
+@pytest.fixture(scope="session")
+def kernel_server(server: Layer, channel: Path, tmp_path_factory: pytest.TempPathFactory) -> Layer:
+    """A fresh server with the channel at SERVED, and a config that names it as the only channel.
+
+    What a test wants of kernels it adds to the config (CONFIG) itself. The channel is shared, but a machine may
+    change its files: like all else it has of a layer, it changes copies of its own.
+    """
+    configured = tmp_path_factory.mktemp("configured")
+    configured.chmod(0o755)
+    config = configured / CONFIG.lstrip("/")
+    config.parent.mkdir(parents=True)
+    config.write_text(f"channels: [{SERVED.as_uri()}]\n{NO_KERNELS}")
+    return Layer(server.suite, (configured, layer_of(channel), *server.directories))
+
+
 @pytest.fixture
 def fresh(server: Layer, boot: Boot) -> Machine:
     return boot(server)
@@ -119,16 +147,7 @@ def fresh(server: Layer, boot: Boot) -> Machine:
 def applied_server(suite: str, server: Layer, request: pytest.FixtureRequest) -> Applied:
     """The layer of a server after apply, and what apply said."""
     kept = _kept_layer(suite) if request.config.getoption("reuse_applied") else None
-    if kept is not None and _said(kept).exists():
-        said = json.loads(_said(kept).read_text())
-        return Layer(suite, (kept, *server.directories)), Result(**said)
-    target = Machine(server)
-    request.addfinalizer(target.remove)
-    result = apply(target, ADMIN)
-    layer = target.freeze(keep=kept)
-    if kept is not None:
-        _said(kept).write_text(json.dumps(asdict(result)))
-    return layer, result
+    return _made(server, kept, request, lambda target: apply(target, ADMIN))
 
 
 @pytest.fixture(scope="session")
@@ -147,12 +166,54 @@ def applied_clone(applied_server: Applied, boot: Boot) -> Machine:
     return boot(applied_server[0])
 
 
-def _kept_layer(suite: str) -> Path:
+@pytest.fixture(scope="session")
+def kernels_server(suite: str, applied_server: Applied, channel: Path, request: pytest.FixtureRequest) -> Applied:
+    """The layer of a server after the apply that has built its kernels, and what that apply said."""
+    layer = layer_of(channel)
+    base = Layer(suite, (*applied_server[0].directories, layer))
+    kept = _kept_layer(suite, f"kernels-{layer.name}-") if request.config.getoption("reuse_applied") else None
+    return _made(base, kept, request, _apply_kernels)
+
+
+def _apply_kernels(target: Machine) -> Result:
+    put_kernels_config(target)
+    return apply(target, ADMIN)
+
+
+@pytest.fixture(scope="session")
+def kernels_applied(kernels_server: Applied) -> Iterator[Machine]:
+    with Machine(kernels_server[0]) as target:
+        yield target
+
+
+@pytest.fixture
+def kernels_applied_clone(kernels_server: Applied, boot: Boot) -> Machine:
+    return boot(kernels_server[0])
+
+
+def _made(base: Layer, kept: Path | None, request: pytest.FixtureRequest, work: Callable[[Machine], Result]) -> Applied:
+    """The layer of a machine after some work, and what that said.
+
+    kept: where both are kept for the next run of the tests; taken from there if they are.
+    """
+    if kept is not None and _said(kept).exists():
+        said = json.loads(_said(kept).read_text())
+        return Layer(base.suite, (kept, *base.directories)), Result(**said)
+    target = Machine(base)
+    request.addfinalizer(target.remove)
+    result = work(target)
+    layer = target.freeze(keep=kept)
+    if kept is not None:
+        _said(kept).write_text(json.dumps(asdict(result)))
+    return layer, result
+
+
+def _kept_layer(suite: str, kind: str = "") -> Path:
     """Where the layer of an applied machine is kept: named after the code that was applied."""
     beside = {"tests", "docs", ".ci", "README.md"}
     files = [file for file in checkout_files() if file.parts[0] not in beside]
     code = digest([part for file in files for part in (str(file).encode(), (REPOSITORY / file).read_bytes())])
-    return cache_dir() / "applied" / f"{image(suite).directories[0].name}-{code}"
+    return cache_dir() / "applied" / f"{kind}{image(suite).directories[0].name}-{code}"
 
 
 def _said(kept: Path) -> Path:

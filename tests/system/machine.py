@@ -84,6 +84,11 @@ class Machine:
         """Its IPv4 address, reachable from the host."""
         return self._claim.network.address
 
+    @property
+    def host_address(self) -> str:
+        """The host's address as the machine sees it, for servers that a test runs beside it."""
+        return self._claim.network.host_address
+
     # --- power -----------------------------------------------------------------------------------
 
     def start(self, *, degraded: bool = False) -> None:
