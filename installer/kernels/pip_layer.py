@@ -45,7 +45,8 @@ def resolve(
     for requirement in requirements:
         _check(requirement)
     python = next((record for record in records if record.name == "python"), None)
-    if python is None:
+    release = re.match(r"\d+\.\d+(\.\d+)?", python.version) if python is not None else None
+    if release is None:
         raise Problem(
             f"without a Python in it, the environment can't have {', '.join(requirements)} from PyPI",
             "add python to its packages",
@@ -57,7 +58,7 @@ def resolve(
     constraints.chmod(0o644)
     argv = [
         find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-header", "--no-annotate", "--generate-hashes",
-        "--no-emit-index-url", f"--python={Path(sys.prefix) / 'bin' / 'python'}", f"--python-version={python.version}",
+        "--no-emit-index-url", f"--python={Path(sys.prefix) / 'bin' / 'python'}", f"--python-version={release[0]}",
         f"--constraints={constraints}", *(f"--no-emit-package={name}" for name in provided), "-",
     ]  # fmt: skip
     done = gate(

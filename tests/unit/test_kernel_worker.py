@@ -203,6 +203,22 @@ def test_a_channel_that_goes_away_in_between_is_told_of(builder: Builder, channe
     assert builder.install(local, tmp_path / "other").error["kind"] == "unreachable"
 
 
+def test_a_channel_that_falls_silent_is_not_waited_for_without_end(builder: Builder, url: str, tmp_path: Path) -> None:
+    patience = builder.program / "installer" / "builder" / "reporting.py"
+    text = patience.read_text()
+    assert "_PATIENCE = 300.0" in text
+    patience.write_text(text.replace("_PATIENCE = 300.0", "_PATIENCE = 1.0"))
+    record = builder.solve(url, "lib").result["records"][0]
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        begun = time.monotonic()
+        silent = {**record, "url": f"http://127.0.0.1:{server.getsockname()[1]}/noarch/{record['fn']}"}
+        error = builder.install([silent], tmp_path / "env").error
+        assert time.monotonic() - begun < 10
+    assert error["kind"] == "unreachable"
+
+
 def test_a_cached_package_that_was_changed_is_not_used(builder: Builder, url: str, tmp_path: Path) -> None:
     builder.built(url, tmp_path / "one", "hello")
     (tmp_path / "one" / "share" / "closed").write_text("husk\n")
