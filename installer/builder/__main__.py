@@ -19,7 +19,6 @@ OPERATIONS = {
     "activation": "installer.builder.activation",
     "finish": "installer.builder.finishing",
     "verify": "installer.builder.verifying",
-    "packages": "installer.builder.listing",
 }
 """The module behind each: some need no engine, and start without."""
 

@@ -27,18 +27,24 @@ def package_metas(prefix: Path) -> list[dict[str, Any]]:
     return sorted(metas, key=lambda meta: str(meta["name"]))
 
 
+def metas_digest(prefix: Path) -> str:
+    """The sha256 over all of that."""
+    summed = hashlib.sha256()
+    for file in sorted((prefix / "conda-meta").glob("*.json")):
+        summed.update(f"{digest(file)} {file.name}\0".encode(errors="surrogateescape"))
+    return summed.hexdigest()
+
+
 def entries(prefix: Path, ignored: Collection[str] = ()) -> Iterator[os.DirEntry[str]]:
     """All that is below a prefix, directories before what is in them; `ignored` are names at its top."""
-    yield from _below(str(prefix), frozenset(ignored))
-
-
-def _below(directory: str, ignored: Collection[str] = ()) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(directory) as listing:
-        found = [entry for entry in listing if entry.name not in ignored]
-    for entry in found:
-        yield entry
-        if entry.is_dir(follow_symlinks=False):
-            yield from _below(entry.path)
+    # No recursion: packages can nest directories deeper than a stack goes.
+    left = [str(prefix)]
+    while left:
+        directory = left.pop()
+        with os.scandir(directory) as listing:
+            found = [entry for entry in listing if directory != str(prefix) or entry.name not in ignored]
+        yield from found
+        left.extend(entry.path for entry in found if entry.is_dir(follow_symlinks=False))
 
 
 def is_bytecode(path: str) -> bool:

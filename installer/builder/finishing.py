@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from installer.builder.answer import Failure
-from installer.builder.files import digest, entries, is_bytecode, package_metas
+from installer.builder.files import digest, entries, is_bytecode, metas_digest, package_metas
 
 _NOT_OURS_ALONE = "CACHEDIR.TAG"
 """Has backups skip the directory as one that can be had again; an environment may not."""
 
 
 def run(request: dict[str, Any]) -> object:
-    """{prefix, linked_at} -> {extra: [{path, sha256 or target}]}."""
+    """{prefix, linked: {at, metas}} -> {extra: [{path, sha256 or target}]}."""
     prefix = Path(request["prefix"])
+    if metas_digest(prefix) != request["linked"]["metas"]:
+        raise Failure(
+            "damaged",
+            "a step of the build has changed what conda-meta says of packages, by which their files are compared",
+            "leave out the package or step that does",
+        )
     (prefix / _NOT_OURS_ALONE).unlink(missing_ok=True)
-    linked: set[str] = set()
-    for meta in package_metas(prefix):
-        linked.update(entry["_path"] for entry in meta["paths_data"]["paths"])
+    linked = {entry["_path"]: entry for meta in package_metas(prefix) for entry in meta["paths_data"]["paths"]}
     extra = []
     for entry in entries(prefix):
         status = entry.stat(follow_symlinks=False)
@@ -28,9 +32,10 @@ def run(request: dict[str, Any]) -> object:
         path = entry.path[len(request["prefix"]) + 1 :]
         if stat.S_ISDIR(status.st_mode) or is_bytecode(path):
             continue
-        # Both: what a package brings may have a time to come, and a link more changes the other one.
-        changed = min(status.st_mtime_ns, status.st_ctime_ns) > request["linked_at"]
-        if path in linked and changed and status.st_nlink > 1:
+        # One link more changes this time too; the other one, of what is in the file, can be set to any.
+        late = status.st_ctime_ns > request["linked"]["at"]
+        changed = late and path in linked and not _as_packed(entry, status, linked[path])
+        if changed and status.st_nlink > 1:
             raise Failure(
                 "damaged",
                 f"a step of the build has written into {path}, a file that other environments have in common with it",
@@ -39,6 +44,11 @@ def run(request: dict[str, Any]) -> object:
         if path not in linked or changed:
             extra.append(_account(entry, path))
     return {"extra": sorted(extra, key=lambda each: each["path"])}
+
+
+def _as_packed(entry: os.DirEntry[str], status: os.stat_result, packed: dict[str, Any]) -> bool:
+    expected = packed.get("sha256_in_prefix") or packed.get("sha256")
+    return stat.S_ISREG(status.st_mode) and expected is not None and digest(Path(entry.path)) == expected
 
 
 def _open_to_readers(entry: os.DirEntry[str], status: os.stat_result) -> None:
@@ -56,6 +66,10 @@ def _open_to_readers(entry: os.DirEntry[str], status: os.stat_result) -> None:
 
 
 def _account(entry: os.DirEntry[str], path: str) -> dict[str, str]:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise Failure("other", f"{path!a}, left by a step of the build, has a name that isn't UTF-8") from None
     if entry.is_symlink():
         return {"path": path, "target": str(Path(entry.path).readlink())}
     if entry.is_file(follow_symlinks=False):

@@ -16,6 +16,7 @@ from rattler.package_cache import PackageCache, ValidationMode
 from installer.builder import credentials, local_packages
 from installer.builder.answer import Failure, progress
 from installer.builder.clients import client, explained
+from installer.builder.files import metas_digest
 from installer.builder.records import understood
 from installer.builder.reporting import Reporter
 from installer.builder.solving import parsed
@@ -25,10 +26,10 @@ _UNPACKED = 4
 
 
 def run(request: dict[str, Any]) -> object:
-    """{records, requested, channels, prefix, packages, auth} -> {link_scripts, linked_at}.
+    """{records, requested, channels, prefix, packages, auth} -> {link_scripts, linked: {at, metas}}.
 
     link_scripts: those that the packages brought, in the order to run them in; none has been run.
-    linked_at: a file with a later time has been changed by somebody else.
+    linked: what tells the changes that come later: the time, and the digest of what is written down of packages.
     """
     prefix, packages = Path(request["prefix"]), Path(request["packages"])
     credentials.provide(credentials.taken_out(request["channels"], request["auth"] or {})[1])
@@ -40,7 +41,8 @@ def run(request: dict[str, Any]) -> object:
         raise
     except Exception as error:
         raise explained(error) from error
-    return {"link_scripts": link_scripts(prefix, records), "linked_at": _now(prefix)}
+    linked = {"at": _now(prefix), "metas": metas_digest(prefix)}
+    return {"link_scripts": link_scripts(prefix, records), "linked": linked}
 
 
 async def _install(records: list[RepoDataRecord], requested: Sequence[str], prefix: Path, packages: Path) -> None:

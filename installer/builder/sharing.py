@@ -87,7 +87,8 @@ def _same_file(file: Path, earlier: Path) -> bool:
 def _share_bytecode(directory: str, earlier: str | None, ending: str) -> tuple[int, list[str]]:
     """Take bytecode from the earlier directory; how much that was, and the modules that have none now."""
     listing = _listing(directory)
-    modules = {name: inode for name, inode in listing.items() if name.endswith(".py")}
+    # They are named a line each, to a program that takes UTF-8.
+    modules = {name: inode for name, inode in listing.items() if name.endswith(".py") and _is_a_line(directory + name)}
     if not modules:
         return 0, []
     cache = f"{directory}/__pycache__"
@@ -103,6 +104,10 @@ def _share_bytecode(directory: str, earlier: str | None, ending: str) -> tuple[i
         Path(cache).mkdir(exist_ok=True)
     shared = {name for name in same if _linked(f"{earlier}/__pycache__/{lacking[name]}", f"{cache}/{lacking[name]}")}
     return len(shared), [f"{directory}/{name}" for name in lacking if name not in shared]
+
+
+def _is_a_line(path: str) -> bool:
+    return path.isprintable()
 
 
 def _linked(there: str, here: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from installer.host import paths
 from installer.host.errors import ConfigProblem
 from installer.kernels import sandbox, worker
-from installer.kernels.records import ExtraFile, Finding, LinkScript, Package, Record
+from installer.kernels.records import ExtraFile, Finding, Linked, LinkScript, Record
 from installer.kernels.worker import Gate, Progress
 
 REPODATA = paths.KERNELS_CACHE / "repodata"
@@ -63,11 +63,11 @@ def install(
     unit: str,
     progress: Progress | None = None,
     gate: Gate = sandbox.run,
-) -> tuple[tuple[LinkScript, ...], int]:
+) -> tuple[tuple[LinkScript, ...], Linked]:
     """Download, check and link packages into a prefix that the account owns. Raises Problem.
 
     channels: for the credentials that may be in their addresses, which records have none of.
-    Returns the packages' scripts, none of them run, and the time that what comes later is later than.
+    Returns the packages' scripts, none of them run, and what `finish` is to know of their files.
     """
     request = {
         "records": [record.model_dump(mode="json") for record in records],
@@ -80,7 +80,9 @@ def install(
     answer = worker.ask(
         "install", request, unit=unit, writable=_ALL, network=True, timeout=6 * 3600, progress=progress, gate=gate
     )
-    return tuple(LinkScript.model_validate(each) for each in answer["link_scripts"]), int(answer["linked_at"])
+    return tuple(LinkScript.model_validate(each) for each in answer["link_scripts"]), Linked.model_validate(
+        answer["linked"]
+    )
 
 
 def share(prefix: Path, previous: Path | None, *, unit: str, gate: Gate = sandbox.run) -> list[str]:
@@ -96,9 +98,9 @@ def conflicts(prefix: Path, *, unit: str, gate: Gate = sandbox.run) -> list[str]
     return found
 
 
-def finish(prefix: Path, linked_at: int, *, unit: str, gate: Gate = sandbox.run) -> tuple[ExtraFile, ...]:
+def finish(prefix: Path, linked: Linked, *, unit: str, gate: Gate = sandbox.run) -> tuple[ExtraFile, ...]:
     """Set who may do what with an environment's files, and return those that conda's packages don't account for."""
-    request: dict[str, object] = {"prefix": str(prefix), "linked_at": linked_at}
+    request: dict[str, object] = {"prefix": str(prefix), "linked": linked.model_dump()}
     answer = worker.ask("finish", request, unit=unit, writable=(prefix,), gate=gate)
     return tuple(ExtraFile.model_validate(each) for each in answer["extra"])
 
@@ -124,15 +126,6 @@ def verify(
     }
     answer = worker.ask("verify", request, unit=unit, gate=gate)
     return tuple(Finding.model_validate(each) for each in answer["findings"])
-
-
-def packages(
-    prefix: Path, *, unit: str, pip_requested: Sequence[str] = (), gate: Gate = sandbox.run
-) -> tuple[Package, ...]:
-    """What is in an environment, by name. pip_requested: the names that were asked for from PyPI."""
-    request: dict[str, object] = {"prefix": str(prefix), "pip_requested": list(pip_requested)}
-    answer = worker.ask("packages", request, unit=unit, gate=gate)
-    return tuple(Package.model_validate(each) for each in answer["packages"])
 
 
 def _check_seen(channel: str) -> None:

@@ -119,7 +119,7 @@ class _Build:
     def done(self, previous: Path | None) -> Built:
         """Do them all."""
         with self._step("packages"):
-            scripts, linked_at = engine.install(
+            scripts, linked = engine.install(
                 self._prefix,
                 self._plan.records,
                 self._plan.requested,
@@ -145,7 +145,7 @@ class _Build:
             with self._step("bytecode"):
                 self._compile(engine.share(self._prefix, previous, unit=self._unit))
         with self._step("files"):
-            extra = engine.finish(self._prefix, linked_at, unit=self._unit)
+            extra = engine.finish(self._prefix, linked, unit=self._unit)
         return Built(activation=set_by_it, seconds=self._seconds, extra=extra)
 
     @contextmanager

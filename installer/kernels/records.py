@@ -35,22 +35,6 @@ class Record(BaseModel):
         return self.noarch == "python" or any(each.split()[0] in {"python", "python_abi"} for each in self.depends)
 
 
-class Package(BaseModel):
-    """A package of an environment.
-
-    source: the channel it came from, or "pypi". requested: asked for, not only needed by another.
-    """
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-    name: str
-    version: str
-    build: str
-    source: str
-    kind: Literal["conda", "pip"]
-    requested: bool
-
-
 class Finding(BaseModel):
     """A file that is not as the build left it: missing, changed, or there though nothing put it there."""
 
@@ -72,6 +56,18 @@ class ExtraFile(BaseModel):
     path: str
     sha256: str | None = None
     target: str | None = None
+
+
+class Linked(BaseModel):
+    """What tells later changes of an environment from what its packages have brought.
+
+    at: the time (ns) when they were in their places. metas: the sha256 over what is written down of them.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    at: int
+    metas: str
 
 
 class LinkScript(BaseModel):

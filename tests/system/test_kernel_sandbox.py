@@ -259,21 +259,6 @@ def test_an_environment_is_for_all_to_read_and_for_nobody_to_write(host: Machine
     assert host.run(f"find {PREFIX} {wrong}").stdout == ""
 
 
-def test_packages_are_listed_with_where_they_are_from(host: Machine) -> None:
-    listed = as_installer(
-        host,
-        f"""
-found = engine.packages(Path({PREFIX!r}), unit=sandbox.unit_of("python"), pip_requested=["Iniconfig"])
-answer = [[each.name, each.kind, each.requested, each.source] for each in found]
-""",
-    )
-    assert listed == [
-        ["iniconfig", "pip", True, "pypi"],
-        ["python", "conda", True, f"file://{CHANNEL}"],
-        ["tool", "conda", True, f"file://{CHANNEL}"],
-    ]
-
-
 def test_changed_files_are_found_and_not_used_again(host: Machine) -> None:
     findings = as_installer(
         host,

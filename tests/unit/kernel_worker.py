@@ -77,8 +77,8 @@ class Builder:
     def built(self, channel: str, prefix: Path, *specs: str) -> list[dict[str, Any]]:
         """Choose, install and finish; returns the files that no package accounts for."""
         records = self.solve(channel, *specs).result["records"]
-        linked_at = self.install(records, prefix, requested=specs).result["linked_at"]
-        extra: list[dict[str, Any]] = self.ask("finish", prefix=str(prefix), linked_at=linked_at).result["extra"]
+        linked = self.install(records, prefix, requested=specs).result["linked"]
+        extra: list[dict[str, Any]] = self.ask("finish", prefix=str(prefix), linked=linked).result["extra"]
         return extra
 
 

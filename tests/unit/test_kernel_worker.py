@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.host.trees import remove_tree
 from tests.channel.pack import PLACEHOLDER, index, pack
 from tests.unit.kernel_worker import Builder, served
 
@@ -279,36 +280,65 @@ def test_what_a_step_of_the_build_changes_is_as_it_should_be_from_then_on(
 ) -> None:
     env = tmp_path / "env"
     records = builder.solve(url, "hello").result["records"]
-    linked_at = builder.install(records, env).result["linked_at"]
+    linked = builder.install(records, env).result["linked"]
     (env / "share" / "hello").unlink()
     (env / "share" / "hello").write_text("hi, changed\n")
-    extra = builder.ask("finish", prefix=str(env), linked_at=linked_at).result["extra"]
+    extra = builder.ask("finish", prefix=str(env), linked=linked).result["extra"]
     assert "share/hello" in {each["path"] for each in extra}
     assert builder.ask("verify", prefix=str(env), extra=extra, ignored=[], deep=True).result["findings"] == []
 
 
 def test_a_step_that_writes_into_what_others_share_is_an_error(builder: Builder, url: str, tmp_path: Path) -> None:
     records = builder.solve(url, "hello").result["records"]
-    linked_at = builder.install(records, tmp_path / "env").result["linked_at"]
+    linked = builder.install(records, tmp_path / "env").result["linked"]
     (tmp_path / "env" / "share" / "hello").write_text("for all of them\n")
-    error = builder.ask("finish", prefix=str(tmp_path / "env"), linked_at=linked_at).error
+    error = builder.ask("finish", prefix=str(tmp_path / "env"), linked=linked).error
     assert error["kind"] == "damaged"
     assert "share/hello" in error["message"]
 
 
-def test_packages_are_listed_with_those_asked_for(builder: Builder, url: str, tmp_path: Path) -> None:
-    env = tmp_path / "env"
-    builder.built(url, env, "hello>=1")
-    info = env / "lib" / "python3.13" / "site-packages" / "Some_Thing-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: Some.Thing\nVersion: 1.0\n\nName: not this\n")
-    found = builder.ask("packages", prefix=str(env), pip_requested=["some-thing"]).result["packages"]
-    fields = ("name", "version", "source", "kind", "requested")
-    assert [tuple(each[field] for field in fields) for each in found] == [
-        ("hello", "2.0", url, "conda", True),
-        ("lib", "1.5", url, "conda", False),
-        ("Some.Thing", "1.0", "pypi", "pip", True),
-    ]
+def test_a_step_that_sets_the_time_back_is_found_out(builder: Builder, url: str, tmp_path: Path) -> None:
+    records = builder.solve(url, "hello").result["records"]
+    linked = builder.install(records, tmp_path / "env").result["linked"]
+    file = tmp_path / "env" / "share" / "hello"
+    before = file.stat()
+    file.write_text("HI THERE\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    error = builder.ask("finish", prefix=str(tmp_path / "env"), linked=linked).error
+    assert (error["kind"], "share/hello" in error["message"]) == ("damaged", True)
+
+
+def test_what_packages_say_of_their_files_stays_as_it_is(builder: Builder, url: str, tmp_path: Path) -> None:
+    """A step that writes into a shared file could write its new sum there."""
+    records = builder.solve(url, "hello").result["records"]
+    linked = builder.install(records, tmp_path / "env").result["linked"]
+    (tmp_path / "env" / "conda-meta" / "hello-2.0-0.json").unlink()
+    assert "conda-meta" in builder.ask("finish", prefix=str(tmp_path / "env"), linked=linked).error["message"]
+
+
+def test_one_link_more_is_no_change(builder: Builder, url: str, tmp_path: Path) -> None:
+    """Another build links the same cached files meanwhile."""
+    records = builder.solve(url, "hello").result["records"]
+    linked = builder.install(records, tmp_path / "env").result["linked"]
+    builder.built(url, tmp_path / "other", "hello")
+    (tmp_path / "env" / "share" / "hello").chmod(0o600)
+    extra = builder.ask("finish", prefix=str(tmp_path / "env"), linked=linked).result["extra"]
+    assert [each["path"] for each in extra if not each["path"].startswith("conda-meta/")] == []
+
+
+def test_a_name_that_is_no_text_and_directories_without_end(builder: Builder, url: str, tmp_path: Path) -> None:
+    records = builder.solve(url, "hello").result["records"]
+    linked = builder.install(records, tmp_path / "env").result["linked"]
+    here = os.open(tmp_path / "env", os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(here)
+    assert builder.ask("finish", prefix=str(tmp_path / "env"), linked=linked).code == 0
+    remove_tree(tmp_path / "env" / "d")
+    (tmp_path / "env" / os.fsdecode(b"caf\xe9")).touch()
+    assert "isn't UTF-8" in builder.ask("finish", prefix=str(tmp_path / "env"), linked=linked).error["message"]
 
 
 # --- sharing ---------------------------------------------------------------------------------------
