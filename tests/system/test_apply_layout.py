@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.system.machine import Machine
@@ -114,8 +116,12 @@ def test_no_secret_lies_anywhere_else(applied: Machine) -> None:
 
 
 def test_helpers_and_units_are_roots(applied: Machine) -> None:
-    helpers = find(applied, "/opt/jupyter/libexec", "-type", "f", "-printf", "%m %u %g\\n")
+    libexec = "/opt/jupyter/libexec"
+    helpers = find(applied, libexec, "-maxdepth", "1", "-type", "f", "-printf", "%m %u %g\\n")
     assert helpers == ["755 root root"] * 4
+    builder = find(applied, f"{libexec}/kernel-builder", "-type", "f", "-printf", "%m %u %g %P\\n")
+    assert all(re.fullmatch(r"644 root root (__main__|installer/(builder/)?\w+)\.py", line) for line in builder)
+    assert len(builder) > 10
     units = find(applied, "/etc/systemd/system", "-type", "f", "-name", "jupyter*", "-printf", "%m %u %g\\n")
     assert units == ["644 root root"] * 10
 
