@@ -60,7 +60,8 @@ class _File:
             "sha256": hashlib.sha256(self.data).hexdigest(),
             "size_in_bytes": len(self.data),
         }
-        if PLACEHOLDER.encode() in self.data:
+        # A link stays one only if no placeholder is said to be behind it.
+        if self.link is None and PLACEHOLDER.encode() in self.data:
             entry |= {"prefix_placeholder": PLACEHOLDER, "file_mode": "binary" if b"\0" in self.data else "text"}
         return entry
 
