@@ -11,7 +11,8 @@ from __future__ import annotations
 from tests.channel.build import JULIA_REGISTRY, SERVED
 from tests.channel.julia_registry import NAME as STANDIN
 from tests.system.machine import Machine
-from tests.system.machine_person import CONFIG, REPOSITORY
+from tests.system.machine_person import ADMIN, APPLY_SECONDS, CHECKOUT, CONFIG, REPOSITORY, sudo
+from tests.system.machine_process import Result
 
 KERNELS = {"python": "python3", "r": "ir", "octave": "octave", "julia": "julia", "go": "gonb"}
 """The kernels of `kernels_applied` machines, each with the name by which notebooks know it."""
@@ -41,3 +42,10 @@ def standin_recipe() -> str:
         assert text.count(old) == 1, f"kernels/julia/recipe.yaml no longer says {old}"
         text = text.replace(old, new)
     return text
+
+
+def kernel_command(machine: Machine, *words: str) -> Result:
+    """Do what an admin does by `sudo python3 -m installer kernel ...`."""
+    asks = words[0] in {"add", "install", "uninstall", "update"}
+    command = ["python3", "-m", "installer", "kernel", *words, *(["--yes"] if asks else [])]
+    return sudo(machine, ADMIN, command, cwd=CHECKOUT, timeout=APPLY_SECONDS)

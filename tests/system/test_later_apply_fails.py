@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.system.conftest import Applied
+from tests.system.kernel_talk import Kernel
 from tests.system.machine import Machine
 from tests.system.machine_installer import JOURNAL, STATE, apply_as_root, failed, pending
 from tests.system.machine_person import CHECKOUT, CONFIG, NO_KERNELS, add_person, apply_words
 from tests.system.machine_snapshot import differences, managed
-from tests.system.visitor import Kernel, Visitor, until
+from tests.system.visitor import Visitor, until
 
 # The engine is the same everywhere; each suite has its share of the long tests.
 pytestmark = pytest.mark.only_on("sid")

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from tests.system.conftest import Applied
+from tests.system.kernel_talk import Kernel
 from tests.system.machine import Machine
 from tests.system.machine_person import ADMIN, add_person
-from tests.system.visitor import HOST, Kernel, Visitor
+from tests.system.visitor import HOST, Visitor
 
 MEMBERS = "jupyterhub-users"
 PASSWORD = "a fine password"

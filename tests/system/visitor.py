@@ -5,24 +5,24 @@ Connects to the machine's address from the host, calls it by its name, and trust
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import ssl
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
 import websocket
 
+from tests.system.kernel_talk import SECONDS, Kernel
 from tests.system.machine import Machine
 from tests.system.machine_image import DOMAIN, HOSTNAME
+from tests.system.machine_person import add_person
 
 HOST = f"{HOSTNAME}.{DOMAIN}"
-SECONDS = 60.0
 
 Found = TypeVar("Found")
 
@@ -41,6 +41,16 @@ def trust(machine: Machine) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=machine.read("/etc/jupyterhub/tls/ca.crt"))
     return context
+
+
+@contextmanager
+def member(machine: Machine, name: str) -> Iterator[Visitor]:
+    """A new account that may use the hub, logged in, and its server started."""
+    person = add_person(machine, name, f"the password of {name}", groups=["jupyterhub-users"])
+    with Visitor(machine) as visitor:
+        visitor.login(name, person.password or "")
+        visitor.start_server()
+        yield visitor
 
 
 class _ToMachine(httpx.BaseTransport):
@@ -131,11 +141,32 @@ class Visitor:
         answer = self.get(f"/user/{self.name}/api/status", follow=False)
         return answer.status_code == httpx.codes.OK and "last_activity" in answer.text
 
-    def start_kernel(self) -> Kernel:
-        """Start the default kernel, as a new notebook would."""
-        answer = self.api("POST", f"/user/{self.name}/api/kernels", {})
+    def start_kernel(self, kernelspec: str | None = None) -> Kernel:
+        """Start a kernel, as a new notebook would; the default one unless another is named."""
+        return self.kernel(self.launch_kernel(kernelspec))
+
+    def launch_kernel(self, kernelspec: str | None = None) -> str:
+        """Have a kernel start, and return its id, without connecting to it."""
+        wished = {} if kernelspec is None else {"name": kernelspec}
+        answer = self.api("POST", f"/user/{self.name}/api/kernels", wished)
         assert answer.status_code == httpx.codes.CREATED, answer.text
-        return self.kernel(answer.json()["id"])
+        return str(answer.json()["id"])
+
+    def interrupt_kernel(self, kernel: Kernel) -> None:
+        """Press the stop button."""
+        self._do(kernel, "POST", "/interrupt", httpx.codes.NO_CONTENT)
+
+    def restart_kernel(self, kernel: Kernel) -> None:
+        """Press the restart button."""
+        self._do(kernel, "POST", "/restart", httpx.codes.OK)
+
+    def shut_down_kernel(self, kernel: Kernel) -> None:
+        """Have a kernel end."""
+        self._do(kernel, "DELETE", "", httpx.codes.NO_CONTENT)
+
+    def _do(self, kernel: Kernel, method: str, path: str, expected: int) -> None:
+        answer = self.api(method, f"/user/{self.name}/api/kernels/{kernel.identity}{path}")
+        assert answer.status_code == expected, answer.text
 
     def kernel(self, identity: str) -> Kernel:
         """Connect to a kernel."""
@@ -163,43 +194,3 @@ class Visitor:
         """The token of the page that a path belongs to: the one set for the longest part of it."""
         tokens = [cookie for cookie in self._cookies(path) if cookie.name == "_xsrf"]
         return str(max(tokens, key=lambda cookie: len(cookie.path)).value)
-
-
-class Kernel:
-    """A kernel at the other end of a WebSocket."""
-
-    def __init__(self, identity: str, connection: websocket.WebSocket) -> None:
-        self.identity = identity
-        self._connection = connection
-        self._session = uuid.uuid4().hex
-
-    def send(self, code: str) -> str:
-        """Have a cell run, and return the id of the question, without waiting for the answer."""
-        question = uuid.uuid4().hex
-        header = {
-            "msg_id": question, "msg_type": "execute_request", "session": self._session, "username": "",
-            "version": "5.3", "date": "2026-01-01T00:00:00Z",
-        }  # fmt: skip
-        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False, "stop_on_error": True}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
-        self._connection.send(json.dumps(message))
-        return question
-
-    def run(self, code: str) -> str:
-        """What a cell prints, and the value of its last line; fails where the cell fails."""
-        question = self.send(code)
-        output, waited = "", {"execute_reply", "idle"}
-        while waited:
-            answer = json.loads(self._connection.recv())
-            if answer["parent_header"].get("msg_id") != question:
-                continue
-            kind, said = answer["msg_type"], answer["content"]
-            assert kind != "error", "\n".join(said["traceback"])
-            waited -= {kind, said.get("execution_state", "")}
-            output += said["text"] if kind == "stream" else ""
-            output += said["data"]["text/plain"] if kind == "execute_result" else ""
-        return output.strip()
-
-    def close(self) -> None:
-        """Hang up; the kernel goes on. The same again does nothing."""
-        self._connection.close()

@@ -1,0 +1,136 @@
+"""A kernel at the other end of a WebSocket, spoken to in Jupyter's messages.
+
+Source: jupyter_client's documentation, "Messaging in Jupyter" (protocol 5.3).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import websocket
+
+SECONDS = 60.0
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that a kernel said to one request: what it published in order (and asked), and its reply."""
+
+    published: tuple[Message, ...]
+    reply: Message
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """What the reply says."""
+        return dict(self.reply["content"])
+
+    @property
+    def states(self) -> list[str]:
+        """Whether it told to be busy and idle, in order."""
+        return [said["execution_state"] for said in self.all_of("status")]
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """The error that it published, if it did."""
+        return next(iter(self.all_of("error")), None)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What it showed, by MIME type: displays and the value of the last line."""
+        found = [*self.all_of("display_data"), *self.all_of("execute_result")]
+        return {kind: data for said in found for kind, data in said["data"].items()}
+
+    def text(self, stream: str) -> str:
+        """What was printed to `stdout` or `stderr`."""
+        return "".join(said["text"] for said in self.all_of("stream") if said["name"] == stream)
+
+    def all_of(self, kind: str) -> list[dict[str, Any]]:
+        """The contents of what it published of a kind."""
+        return [message["content"] for message in self.published if message["msg_type"] == kind]
+
+
+class Kernel:
+    """A kernel at the other end of a WebSocket."""
+
+    def __init__(self, identity: str, connection: websocket.WebSocket) -> None:
+        self.identity = identity
+        self._connection = connection
+        self._session = uuid.uuid4().hex
+        self._heard: defaultdict[str, list[Message]] = defaultdict(list)
+
+    # --- requests --------------------------------------------------------------------------------
+
+    def ask(self, kind: str, content: Mapping[str, Any], channel: str = "shell") -> str:
+        """Ask something, and return the id of the request, without waiting for the answer."""
+        return self._send(kind, content, channel, {})
+
+    def send(self, code: str, *, may_ask: bool = False) -> str:
+        """Have a cell run, and return the id of the request, without waiting for the answer.
+
+        may_ask: whether it can ask the person something (input()).
+        """
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": may_ask, "stop_on_error": True}
+        return self.ask("execute_request", {**content, "user_expressions": {}})
+
+    def answer(self, request: str, *, typed: str = "", seconds: float = SECONDS) -> Answer:
+        """The answer to a request, once the kernel has replied and is idle again.
+
+        typed: what the person types where the kernel asks.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            heard = self._heard[request]
+            replies = [message for message in heard if message["msg_type"].endswith("_reply")]
+            rest = [message for message in heard if message not in replies]
+            if replies and any(message["content"].get("execution_state") == "idle" for message in rest):
+                del self._heard[request]
+                return Answer(tuple(rest), replies[0])
+            message = self._receive(deadline, f"the answer to {request}, having heard {heard}")
+            if message["msg_type"] == "input_request":
+                self._send("input_reply", {"value": typed, "status": "ok"}, "stdin", message["header"])
+
+    def execute(self, code: str, *, typed: str | None = None, seconds: float = SECONDS) -> Answer:
+        """Run a cell to its end. typed: what the person types if it asks."""
+        return self.answer(self.send(code, may_ask=typed is not None), typed=typed or "", seconds=seconds)
+
+    def run(self, code: str, *, seconds: float = SECONDS) -> str:
+        """What a cell prints, and the value of its last line; fails where the cell fails."""
+        answer = self.execute(code, seconds=seconds)
+        assert answer.content["status"] == "ok", f"{code}: {answer.error or answer.content}"
+        values = [said["data"]["text/plain"] for said in answer.all_of("execute_result")]
+        return "".join([*(said["text"] for said in answer.all_of("stream")), *values]).strip()
+
+    def close(self) -> None:
+        """Hang up; the kernel goes on. The same again does nothing."""
+        self._connection.close()
+
+    # --- messages --------------------------------------------------------------------------------
+
+    def _send(self, kind: str, content: Mapping[str, Any], channel: str, parent: Mapping[str, Any]) -> str:
+        request = uuid.uuid4().hex
+        header = {
+            "msg_id": request, "msg_type": kind, "session": self._session, "username": "", "version": "5.3",
+            "date": "2026-01-01T00:00:00Z",
+        }  # fmt: skip
+        message = {"header": header, "parent_header": parent, "metadata": {}, "content": content, "channel": channel}
+        self._connection.send(json.dumps(message))
+        return request
+
+    def _receive(self, deadline: float, wanted: str) -> Message:
+        while time.monotonic() < deadline:
+            # Shorter than the server's pings are apart: each of them begins the wait anew.
+            self._connection.settimeout(min(5.0, max(0.1, deadline - time.monotonic())))
+            with suppress(websocket.WebSocketTimeoutException):
+                message: Message = json.loads(self._connection.recv())
+                self._heard[message["parent_header"].get("msg_id", "")].append(message)
+                return message
+        raise AssertionError(f"waited too long for {wanted}")
