@@ -19,6 +19,7 @@ OPERATIONS = {
     "activation": "installer.builder.activation",
     "finish": "installer.builder.finishing",
     "verify": "installer.builder.verifying",
+    "clean": "installer.builder.cleaning",
 }
 """The module behind each: some need no engine, and start without."""
 

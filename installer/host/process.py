@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-LONGEST_OUTPUT = 128 << 20
+LONGEST_OUTPUT = 64 << 20
 """Bytes that a program which is followed may print, on each of its two ways."""
 
 # What an admin behind a proxy or with a company's own CA has set must reach pip, uv, npm, apt, conda, go and julia.
@@ -146,7 +146,7 @@ def follow(
     """
     words = tuple(os.fspath(word) for word in argv)
     log.debug("follow: %s", shlex.join(words))
-    said: list[str] = []
+    said = bytearray()
     with _memory("stdin") as source, _memory("stderr") as err:
         source.write((stdin or "").encode())
         source.seek(0)
@@ -160,8 +160,7 @@ def follow(
         late = ""
         with process:
             try:
-                for line in _lines(process, err, time.monotonic() + timeout):
-                    said.append(line)
+                for line in _lines(process, said, err, time.monotonic() + timeout):
                     on_line(line.rstrip("\r\n"))
             except TimeoutError:
                 late = f"still running after {timeout:.0f} s\n"
@@ -169,23 +168,25 @@ def follow(
             except BaseException:
                 process.kill()
                 raise
-        return Completed(words, process.returncode, "".join(said), _text(err) + late)
+        return Completed(words, process.returncode, said.decode(errors="replace"), _text(err) + late)
 
 
-def _lines(process: subprocess.Popen[bytes], err: IO[bytes], deadline: float) -> Iterator[str]:
-    """What a program prints, line by line. Raises Problem where it doesn't stop, TimeoutError where it isn't done."""
+def _lines(process: subprocess.Popen[bytes], said: bytearray, err: IO[bytes], deadline: float) -> Iterator[str]:
+    """What a program prints, line by line, and all of it into `said`.
+
+    Raises Problem where it doesn't stop printing, TimeoutError where it isn't done in time.
+    """
     if process.stdout is None:
         return
     begun: list[bytes] = []  # of a line that isn't whole yet
-    total = 0
     while True:
         ready, _, _ = select.select([process.stdout], [], [], min(0.5, max(0.0, deadline - time.monotonic())))
         if time.monotonic() > deadline:
             raise TimeoutError
         chunk = os.read(process.stdout.fileno(), 1 << 16) if ready else None
-        total += len(chunk or b"")
+        said += chunk or b""
         # All of it is kept in memory: a program that goes on for ever would take the machine's.
-        if max(total, os.fstat(err.fileno()).st_size) > LONGEST_OUTPUT:
+        if max(len(said), os.fstat(err.fileno()).st_size) > LONGEST_OUTPUT:
             raise Problem(
                 f"what was run has printed more than {LONGEST_OUTPUT >> 20} MB, and was ended",
                 "leave out the package or the step that it belongs to: see its last lines above",

@@ -128,6 +128,12 @@ def verify(
     return tuple(Finding.model_validate(each) for each in answer["findings"])
 
 
+def clean(needed: Sequence[str], *, unit: str, gate: Gate = sandbox.run) -> int:
+    """Remove the cached packages that aren't needed; returns how many. needed: as "name-version-build"."""
+    request: dict[str, object] = {"packages": str(PACKAGES), "needed": list(needed)}
+    return int(worker.ask("clean", request, unit=unit, writable=(paths.KERNELS_CACHE,), gate=gate)["removed"])
+
+
 def _check_seen(channel: str) -> None:
     if channel.startswith(("file://", "/")):
         directory = Path(channel.removeprefix("file://"))

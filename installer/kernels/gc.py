@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import time
 from collections.abc import Iterable
 from itertools import pairwise
@@ -10,7 +9,8 @@ from pathlib import Path
 
 from installer.host import paths
 from installer.host.trees import remove_tree
-from installer.kernels import environment, revisions
+from installer.kernels import engine, environment, revisions, sandbox
+from installer.kernels.worker import Gate
 
 KEPT = 3
 """Revisions of a kernel to keep for `rollback`, the one in use among them."""
@@ -63,26 +63,15 @@ def _seen(process: Path) -> bytes:
     return b"\0".join(parts)
 
 
-def collect_packages() -> int:
-    """Remove the cached packages that no revision was made of. Returns how many."""
+def collect_packages(gate: Gate = sandbox.run) -> int:
+    """Have the cached packages removed that no revision was made of. Returns how many. Raises Problem."""
     needed = {
         f"{record.name}-{record.version}-{record.build}"
         for name in revisions.kernels()
         for prefix in revisions.complete_ones(name)
         for record in revisions.lock_of(prefix).lock.records
     }
-    cache = paths.KERNELS_CACHE / "packages"
-    unneeded = [entry for entry in _unpacked(cache) if entry.name not in needed]
-    for entry in unneeded:
-        remove_tree(entry, ignore_errors=True)
-        for beside in cache.glob(f"{glob.escape(entry.name)}.*"):
-            beside.unlink(missing_ok=True)
-    return len(unneeded)
-
-
-def _unpacked(cache: Path) -> list[Path]:
-    """The directories of a package cache; also those that a killed download has left half unpacked."""
-    return [entry for entry in cache.iterdir() if entry.is_dir() and not entry.is_symlink()] if cache.is_dir() else []
+    return engine.clean(sorted(needed), unit=sandbox.unit_of(".cache"), gate=gate)
 
 
 def _young(name: str) -> set[str]:

@@ -51,7 +51,7 @@ def resolve(
             f"without a Python in it, the environment can't have {', '.join(requirements)} from PyPI",
             "add python to its packages",
         )
-    _prepare_cache(unit, gate)
+    cache = _cache(unit, gate)
     provided = _provided(records)
     constraints = scratch / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in provided.items()), encoding="utf-8")
@@ -64,9 +64,9 @@ def resolve(
     done = gate(
         argv,
         unit=unit,
-        writable=(CACHE, scratch),
+        writable=(cache, scratch),
         stdin="".join(f"{requirement}\n" for requirement in requirements),
-        env={**uv_environment(CACHE), **surroundings(scratch)},
+        env={**uv_environment(cache), **surroundings(scratch)},
         timeout=1800,
     )
     if not done.ok:
@@ -76,7 +76,7 @@ def resolve(
 
 def install(prefix: Path, locked: str, *, unit: str, scratch: Path, gate: Gate = sandbox.run) -> None:
     """Install a hash-locked list. Raises Problem, also where it has taken the place of one of conda's packages."""
-    _prepare_cache(unit, gate)
+    cache = _cache(unit, gate)
     argv = [
         find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--no-deps", "--require-hashes",
         f"--python={prefix / 'bin' / 'python'}", "--requirements=-",
@@ -84,9 +84,9 @@ def install(prefix: Path, locked: str, *, unit: str, scratch: Path, gate: Gate =
     done = gate(
         argv,
         unit=unit,
-        writable=(prefix, CACHE, scratch),
+        writable=(prefix, cache, scratch),
         stdin=locked,
-        env={**uv_environment(CACHE), **surroundings(scratch)},
+        env={**uv_environment(cache), **surroundings(scratch)},
         timeout=3600,
     )
     if not done.ok:
@@ -104,10 +104,15 @@ def names(requirements: Sequence[str]) -> list[str]:
     return [_canonical(re.split(r"[\s\[<>=!~;@(]", requirement.strip(), maxsplit=1)[0]) for requirement in requirements]
 
 
-def _prepare_cache(unit: str, gate: Gate) -> None:
-    """Have the account make it: the directory above is the account's, where root follows no links."""
-    if not CACHE.is_dir():
-        gate(["/bin/mkdir", "--parents", str(CACHE)], unit=unit, writable=(CACHE.parent,), network=False)
+def _cache(unit: str, gate: Gate) -> Path:
+    """A kernel's own cache: what it holds isn't compared again, and the setup.py of any package can write to it.
+
+    The account makes it: the directory above is the account's, where root follows no links.
+    """
+    cache = CACHE / unit
+    if not cache.is_dir():
+        gate(["/bin/mkdir", "--parents", str(cache)], unit=unit, writable=(CACHE.parent,), network=False)
+    return cache
 
 
 def _check(requirement: str) -> None:

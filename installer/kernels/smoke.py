@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import BaseModel, ValidationError
+
 from installer.host import paths
 from installer.host.errors import Problem
-from installer.host.process import run
+from installer.host.process import follow
 from installer.host.trees import remove_tree
 from installer.kernels import revisions
 from installer.kernels.request import KernelRequest
@@ -26,7 +28,8 @@ def run_smoke_cell(request: KernelRequest, prefix: Path) -> tuple[str, float]:
     began = time.monotonic()
     smoke = request.recipe.smoke
     with _offered(request.kernelspec, prefix) as path:
-        done = run(
+        # Followed, since that ends what prints without an end: a kernel may.
+        done = follow(
             [
                 "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
                 "--property=DynamicUser=yes", "--property=PrivateTmp=yes", "--property=ProtectHome=yes",
@@ -35,17 +38,32 @@ def run_smoke_cell(request: KernelRequest, prefix: Path) -> tuple[str, float]:
                 f"--property=RuntimeMaxSec={_LONGEST}", "--",
                 paths.VENV.resolve() / "bin" / "python", "-I", "-m", "installer.hub.smoke_cell",
             ],
+            lambda _: None,
             stdin=json.dumps({"kernelspec": request.kernelspec, "code": smoke.code, "expect": smoke.expect}),
             timeout=_LONGEST + 30,
-            check=False,
         )  # fmt: skip
-    if not done.ok:
+    told = _answer(done.stdout)
+    if not done.ok or told is None:
         raise Problem(
             f"the cell that shows whether the kernel {request.name!r} works could not be run",
             "look at the server environment: sudo python3 -m installer status",
             done.stderr[-2000:],
         )
-    return str(json.loads(done.stdout)["trouble"]), time.monotonic() - began
+    return told.trouble, time.monotonic() - began
+
+
+class _Answer(BaseModel):
+    """What installer.hub.smoke_cell writes."""
+
+    trouble: str
+
+
+def _answer(said: str) -> _Answer | None:
+    """The last line, as far as it is an answer: the kernel's process is the same account's, and can write there."""
+    try:
+        return _Answer.model_validate_json(said.rpartition("\n")[2])
+    except ValidationError:
+        return None
 
 
 @contextmanager

@@ -11,12 +11,13 @@ import pytest
 from installer.config.models import Config
 from installer.host import files, paths
 from installer.host.errors import Problem
-from installer.kernels import gc, revisions
+from installer.kernels import engine, gc, revisions
 from installer.kernels.build import revision_id
 from installer.kernels.differences import Difference, differences
 from installer.kernels.lock import Lock, LockFile
 from installer.kernels.records import Record
 from installer.kernels.request import KernelRequest, read_requests
+from tests.unit.kernel_worker import Builder, gate
 
 IDS = [f"{number:012x}" for number in range(1, 7)]
 
@@ -209,13 +210,17 @@ def test_of_a_kernel_that_is_removed_nothing_stays() -> None:
     assert not (paths.KERNELS / "r").exists()
 
 
-def test_cached_packages_stay_as_long_as_a_revision_was_made_of_them() -> None:
+def test_cached_packages_stay_as_long_as_a_revision_was_made_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = paths.KERNELS_CACHE / "packages"
+    monkeypatch.setattr(engine, "PACKAGES", cache)
+    monkeypatch.setattr(paths, "KERNEL_BUILDER", Builder(tmp_path / "builder").program)
     for name in ("r-base-4.4.1-0", "old-1-0"):
         (cache / name).mkdir(parents=True)
         (cache / f"{name}.lock").touch()
     revision(IDS[0])
-    assert gc.collect_packages() == 1
+    assert gc.collect_packages(gate) == 1
     assert sorted(entry.name for entry in cache.iterdir()) == ["r-base-4.4.1-0", "r-base-4.4.1-0.lock"]
 
 
