@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from installer.host import paths
+from installer.host import files, paths
 from installer.host.downloads import explained
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, Completed
@@ -59,6 +59,7 @@ def resolve(
         "--no-emit-index-url", f"--python={Path(sys.prefix) / 'bin' / 'python'}", f"--python-version={python.version}",
         f"--constraints={constraints}", *(f"--no-emit-package={name}" for name in provided), "-",
     ]  # fmt: skip
+    _make_cache()
     done = gate(
         argv,
         unit=unit,
@@ -78,6 +79,7 @@ def install(prefix: Path, locked: str, *, unit: str, scratch: Path, gate: Gate =
         find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--no-deps", "--require-hashes",
         f"--python={prefix / 'bin' / 'python'}", "--requirements=-",
     ]  # fmt: skip
+    _make_cache()
     done = gate(
         argv,
         unit=unit,
@@ -99,6 +101,15 @@ def install(prefix: Path, locked: str, *, unit: str, scratch: Path, gate: Gate =
 def names(requirements: Sequence[str]) -> list[str]:
     """The names of the packages that requirements ask for."""
     return [_canonical(re.split(r"[\s\[<>=!~;@(]", requirement.strip(), maxsplit=1)[0]) for requirement in requirements]
+
+
+def _make_cache() -> None:
+    """Make it where it isn't there: a service is refused that shall write to what doesn't exist."""
+    try:
+        CACHE.mkdir(mode=0o700, exist_ok=True)
+        files.own(CACHE, owner=paths.KERNELS_USER, group=paths.KERNELS_USER, mode=0o700)
+    except OSError as error:
+        raise files.unwritable(CACHE, error) from error
 
 
 def _check(requirement: str) -> None:
