@@ -35,7 +35,7 @@ def check(situation: KernelSituation, name: str) -> Checked:
     """Compare every file of the revision in use, and run the recipe's smoke cell. Raises Problem."""
     request, prefix, _ = ready(situation, name)
     found = engine.verify(
-        prefix, revisions.extra_files(prefix), unit=sandbox.unit_of(name), deep=True, ignored=revisions.RECORDS
+        prefix, revisions.extra_files(prefix), unit=sandbox.checking_unit_of(name), deep=True, ignored=revisions.RECORDS
     )
-    trouble, seconds = run_smoke_cell(request, prefix)
+    trouble, seconds = run_smoke_cell(request, prefix, unit=sandbox.checking_unit_of(name))
     return Checked(name, prefix.name, found, trouble, seconds)

@@ -117,7 +117,7 @@ def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> 
             kernelspec / "kernel.json", kernel_json(request, prefix, version, built.activation).encode(), mode=0o644
         )
         report("running a cell in it")
-        trouble, _ = run_smoke_cell(request, prefix)
+        trouble, _ = run_smoke_cell(request, prefix, unit=sandbox.unit_of(request.name))
         if trouble:
             raise Problem(
                 f"the kernel {request.name!r} was built, and does not work: {trouble}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,24 +13,33 @@ from pathlib import Path
 from installer.host import paths
 from installer.host.errors import Problem
 from installer.host.process import run
-from installer.kernels import revisions
+from installer.kernels import revisions, sandbox
 from installer.kernels.request import KernelRequest
 
 _LONGEST = 300
+_OFFERED = "offered-"
 
 
-def run_smoke_cell(request: KernelRequest, prefix: Path) -> tuple[str, float]:
+def left_behind() -> list[Path]:
+    """What builds that were killed while they tried a kernel have left."""
+    return list(paths.INSTALLER_RUN.glob(f"{_OFFERED}{sandbox.unit_of('*')}"))
+
+
+def run_smoke_cell(request: KernelRequest, prefix: Path, *, unit: str) -> tuple[str, float]:
     """Run the cell in a kernel of a revision. Returns what is wrong ("" for nothing), and the seconds it took.
 
+    unit: what the service that it runs in is called, as sandbox.unit_of names it.
     Raises Problem where it can't be tried at all.
     """
     began = time.monotonic()
     smoke = request.recipe.smoke
-    with _offered(request.kernelspec, prefix) as path:
+    service = f"{unit}:{secrets.token_hex(4)}"
+    with _offered(request.kernelspec, prefix, service) as path:
         done = run(
             [
                 "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
-                "--property=DynamicUser=yes", "--property=PrivateTmp=yes", "--property=ProtectHome=yes",
+                f"--unit={service}.service", "--property=DynamicUser=yes", "--property=PrivateTmp=yes",
+                "--property=ProtectHome=yes",
                 "--property=PrivateDevices=yes", "--property=WorkingDirectory=/tmp",
                 "--property=Environment=HOME=/tmp/home", f"--property=Environment=JUPYTER_PATH={path}",
                 f"--property=RuntimeMaxSec={_LONGEST}", "--",
@@ -49,10 +59,9 @@ def run_smoke_cell(request: KernelRequest, prefix: Path) -> tuple[str, float]:
 
 
 @contextmanager
-def _offered(kernelspec: str, prefix: Path) -> Iterator[Path]:
+def _offered(kernelspec: str, prefix: Path, service: str) -> Iterator[Path]:
     """A directory for JUPYTER_PATH with that one kernelspec, whether or not it is the one that everybody sees."""
-    place = paths.INSTALLER_RUN / f"smoke-{prefix.parent.name}-{prefix.name}"
-    shutil.rmtree(place, ignore_errors=True)
+    place = paths.INSTALLER_RUN / f"{_OFFERED}{service.replace(':', '-')}"  # a colon would part two paths
     (place / "kernels").mkdir(parents=True)
     (place / "kernels" / kernelspec).symlink_to(prefix / revisions.KERNELSPEC)
     try:

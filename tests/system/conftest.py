@@ -6,6 +6,8 @@ applied_clone   the same for one test alone, which may change what it likes
 apply_result    what that apply printed, and how long it took
 boot            boots further machines for one test
 
+small_kernel_server   a layer to boot machines from that have the tests' channel and a small kernel
+
 All have the account ADMIN (password, sudo) and the checkout at CHECKOUT.
 """
 
@@ -22,11 +24,14 @@ from typing import NoReturn, cast
 
 import pytest
 
-from tests.system import machine
+from tests.channel.build import build, layer_of
+from tests.system import machine, tiny_channel
+from tests.system.kernel_commands import EMPTY_CONFIG, SMALL, SMALL_PACKAGES, kernel
 from tests.system.machine import Machine
 from tests.system.machine_claim import release_own
 from tests.system.machine_host import cache_dir, digest, require
 from tests.system.machine_image import SUITES, Layer, image
+from tests.system.machine_installer import apply_as_root
 from tests.system.machine_person import (
     ADMIN,
     CONFIG,
@@ -147,13 +152,40 @@ def applied_clone(applied_server: Applied, boot: Boot) -> Machine:
     return boot(applied_server[0])
 
 
-def _kept_layer(suite: str) -> Path:
+def _kept_layer(suite: str, what: str = "applied") -> Path:
     """Where the layer of an applied machine is kept: named after the code that was applied."""
     beside = {"tests", "docs", ".ci", "README.md"}
     files = [file for file in checkout_files() if file.parts[0] not in beside]
     code = digest([part for file in files for part in (str(file).encode(), (REPOSITORY / file).read_bytes())])
-    return cache_dir() / "applied" / f"{image(suite).directories[0].name}-{code}"
+    return cache_dir() / what / f"{image(suite).directories[0].name}-{code}"
 
 
 def _said(kept: Path) -> Path:
     return kept.with_name(f"{kept.name}.json")
+
+
+@pytest.fixture(scope="session")
+def small_kernel_server(applied_server: Applied, request: pytest.FixtureRequest) -> Iterator[Layer]:
+    """An applied server with the tests' channel, and the kernel SMALL made from it."""
+    applied = applied_server[0]
+    base = Layer(applied.suite, (layer_of(build(cache_dir())), *applied.directories))
+    kept = _kept_layer(applied.suite, SMALL) if request.config.getoption("reuse_applied") else None
+    if kept is not None and kept.exists():
+        yield Layer(base.suite, (kept, *base.directories))
+        return
+    with Machine(base) as prepared:
+        prepared.put(CONFIG, EMPTY_CONFIG)
+        assert apply_as_root(prepared).ok
+        kernel(prepared, "add", SMALL, "--packages", *SMALL_PACKAGES)
+        yield prepared.freeze(keep=kept)
+
+
+@pytest.fixture(scope="session")
+def tiny_kernel_server(small_kernel_server: Layer) -> Iterator[Layer]:
+    """The same with a channel of next to nothing besides, and a kernel of that."""
+    with Machine(small_kernel_server) as prepared:
+        tiny_channel.put(prepared)
+        assert apply_as_root(prepared).ok
+        prepared.put(CONFIG, prepared.read(CONFIG).replace("channels:\n", f"channels:\n  - {tiny_channel.ADDRESS}\n"))
+        kernel(prepared, "add", "tiny", "--packages", "tiny")
+        yield prepared.freeze()

@@ -84,6 +84,11 @@ class Machine:
         """Its IPv4 address, reachable from the host."""
         return self._claim.network.address
 
+    @property
+    def host_address(self) -> str:
+        """This host's IPv4 address, as the machine reaches it, also when it is offline."""
+        return self._claim.network.host_address
+
     # --- power -----------------------------------------------------------------------------------
 
     def start(self, *, degraded: bool = False) -> None:
