@@ -111,6 +111,8 @@ def _start_in(environment: Path) -> None:
     fcntl.flock(in_use, fcntl.LOCK_SH)
     os.set_inheritable(in_use, True)
     os.environ[STARTED_IN] = str(environment)
+    # It would look for plugins among all installed packages, at every start.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     sys.stdout.flush()
     sys.stderr.flush()
     argv = second_start(environment, CHECKOUT, sys.argv[1:])

@@ -25,7 +25,7 @@ def run(request: dict[str, Any]) -> object:
     for entry in entries(prefix):
         status = entry.stat(follow_symlinks=False)
         _open_to_readers(entry, status)
-        path = os.path.relpath(entry.path, prefix)
+        path = entry.path[len(request["prefix"]) + 1 :]
         if stat.S_ISDIR(status.st_mode) or is_bytecode(path):
             continue
         # Both: what a package brings may have a time to come, and a link more changes the other one.

@@ -12,7 +12,7 @@ from rattler import InstallerReporter, RepoDataRecord
 from installer.builder.answer import Failure, error, progress
 
 _EVERY = 0.5
-_PATIENCE = 180.0
+_PATIENCE = 300.0
 
 
 class Reporter(InstallerReporter):

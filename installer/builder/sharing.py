@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from installer.builder.files import digest, entries, package_metas
+from installer.builder.files import digest, package_metas
 
 
 def run(request: dict[str, Any]) -> object:
@@ -17,31 +18,23 @@ def run(request: dict[str, Any]) -> object:
     taken from the earlier environment by hard links. Bytecode goes with a module's file: its time and size are in it,
     the path is put right when it is imported. So where two have the same file (inode), they can have it too.
     """
-    prefix = Path(request["prefix"])
-    previous = Path(request["previous"]) if request["previous"] else None
+    prefix, previous = request["prefix"], request["previous"]
+    metas = package_metas(Path(prefix))
+    version = next((meta["version"] for meta in metas if meta["name"] == "python"), None)
+    if version is None:
+        return {"shared": 0, "uncompiled": []}
+    ending = f".{_cache_tag(version)}.pyc"
+    owned = {entry["_path"] for meta in metas for entry in meta["paths_data"]["paths"]}
     shared = 0
     uncompiled: list[str] = []
-    metas = package_metas(prefix)
-    owned = {entry["_path"] for meta in metas for entry in meta["paths_data"]["paths"]}
-    tag = next((_cache_tag(meta["version"]) for meta in metas if meta["name"] == "python"), "")
-    for library in sorted((prefix / "lib").glob("python3*")) if tag else []:
-        if library.is_symlink():
-            continue
-        for entry in list(entries(library)):
-            if not entry.is_file(follow_symlinks=False):
-                continue
-            file = Path(entry.path)
-            path = file.relative_to(prefix)
-            if previous is not None and str(path) not in owned and file.parent.name != "__pycache__":
-                shared += _same_file(file, previous / path)
-            if file.suffix == ".py":
-                compiled = path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc"
-                if (prefix / compiled).exists():
-                    continue
-                if previous is not None and _same_bytecode(path, compiled, prefix, previous):
-                    shared += 1
-                else:
-                    uncompiled.append(str(file))
+    for directory in _directories(f"{prefix}/lib"):
+        inside = directory[len(prefix) + 1 :]
+        earlier = f"{previous}/{inside}" if previous else None
+        if earlier:
+            shared += _share_files(directory, earlier, inside, owned)
+        more, left = _share_bytecode(directory, earlier, ending)
+        shared += more
+        uncompiled.extend(left)
     return {"shared": shared, "uncompiled": uncompiled}
 
 
@@ -51,12 +44,37 @@ def _cache_tag(version: str) -> str:
     return f"cpython-{major}{minor}"
 
 
+def _directories(library: str) -> Iterator[str]:
+    """All that may have modules in them."""
+    for name in sorted(_listing(library)):
+        if name.startswith("python3") and not Path(library, name).is_symlink():
+            for directory, _, _ in os.walk(f"{library}/{name}"):
+                if not directory.endswith("__pycache__"):
+                    yield directory
+
+
+def _listing(directory: str) -> dict[str, int]:
+    """The names in a directory, with their inodes; none where there is no such directory."""
+    try:
+        with os.scandir(directory) as listing:
+            return {entry.name: entry.inode() for entry in listing}
+    except OSError:
+        return {}
+
+
+def _share_files(directory: str, earlier: str, inside: str, owned: set[str]) -> int:
+    """Put earlier files in the place of those with the same content that conda has not brought."""
+    mine = [name for name in _listing(directory) if f"{inside}/{name}" not in owned]
+    return sum(_same_file(Path(directory, name), Path(earlier, name)) for name in mine)
+
+
 def _same_file(file: Path, earlier: Path) -> bool:
-    """Put the earlier file in the place of one with the same content, where there is one."""
     try:
         one, other = file.lstat(), earlier.lstat()
-        alike = stat.S_ISREG(other.st_mode) and one.st_size == other.st_size and one.st_ino != other.st_ino
-        if not alike or (one.st_mode ^ other.st_mode) & 0o111 or digest(file) != digest(earlier):
+        alike = stat.S_ISREG(one.st_mode) and stat.S_ISREG(other.st_mode) and one.st_size == other.st_size
+        if not alike or one.st_ino == other.st_ino or (one.st_mode ^ other.st_mode) & 0o111:
+            return False
+        if digest(file) != digest(earlier):
             return False
         beside = file.with_name(f".{file.name}.shared")
         beside.hardlink_to(earlier)
@@ -66,12 +84,30 @@ def _same_file(file: Path, earlier: Path) -> bool:
     return True
 
 
-def _same_bytecode(module: Path, compiled: Path, prefix: Path, previous: Path) -> bool:
+def _share_bytecode(directory: str, earlier: str | None, ending: str) -> tuple[int, list[str]]:
+    """Take bytecode from the earlier directory; how much that was, and the modules that have none now."""
+    listing = _listing(directory)
+    modules = {name: inode for name, inode in listing.items() if name.endswith(".py")}
+    if not modules:
+        return 0, []
+    cache = f"{directory}/__pycache__"
+    compiled = _listing(cache) if "__pycache__" in listing else {}
+    theirs = _listing(earlier) if earlier else {}
+    their_compiled = _listing(f"{earlier}/__pycache__") if "__pycache__" in theirs else {}
+    lacking = {name: name.removesuffix(".py") + ending for name in modules}
+    lacking = {name: bytecode for name, bytecode in lacking.items() if bytecode not in compiled}
+    same = [
+        name for name, bytecode in lacking.items() if theirs.get(name) == modules[name] and bytecode in their_compiled
+    ]
+    if same:
+        Path(cache).mkdir(exist_ok=True)
+    shared = {name for name in same if _linked(f"{earlier}/__pycache__/{lacking[name]}", f"{cache}/{lacking[name]}")}
+    return len(shared), [f"{directory}/{name}" for name in lacking if name not in shared]
+
+
+def _linked(there: str, here: str) -> bool:
     try:
-        if not os.path.samestat((previous / module).lstat(), (prefix / module).lstat()):
-            return False
-        (prefix / compiled).parent.mkdir(exist_ok=True)
-        (prefix / compiled).hardlink_to(previous / compiled)
+        os.link(there, here, follow_symlinks=False)
     except OSError:
         return False
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,15 @@ def run(request: dict[str, Any]) -> object:
             findings.append({"path": path, "what": what, "package": None})
     if request["deep"]:
         for found in entries(prefix, request["ignored"]):
-            path = os.path.relpath(found.path, prefix)
+            path = found.path[len(request["prefix"]) + 1 :]
             if not found.is_dir(follow_symlinks=False) and path not in known and not is_bytecode(path):
                 findings.append({"path": path, "what": "added", "package": None})
     return {"findings": sorted(findings, key=lambda finding: finding["path"])}
 
 
 def _conda_file(file: Path, entry: Mapping[str, Any], deep: bool) -> str | None:
-    if entry["path_type"] == "softlink":
+    # A link to what has the prefix put into it is installed as a file.
+    if entry["path_type"] == "softlink" and (file.is_symlink() or "sha256_in_prefix" not in entry):
         return None if file.is_symlink() else "missing"
     if entry["path_type"] == "directory":
         return None if file.is_dir() else "missing"

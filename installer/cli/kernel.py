@@ -86,7 +86,7 @@ def register(commands: Commands) -> None:
 def run_add(arguments: argparse.Namespace) -> int:
     """Add a kernel, or say that it is there already."""
     with alone("kernel add"):
-        situation = look()
+        situation = look(to_change=True)
         entry: dict[str, Any] = {"name": arguments.name}
         if arguments.recipe and arguments.recipe != arguments.name:
             entry["recipe"] = arguments.recipe
@@ -114,14 +114,18 @@ def run_install(arguments: argparse.Namespace) -> int:
     with alone("kernel install"):
         return _proposed(
             arguments,
-            kernel_changes.install(look(), arguments.name, arguments.packages, arguments.pip, report=_say),
+            kernel_changes.install(
+                look(to_change=True), arguments.name, arguments.packages, arguments.pip, report=_say
+            ),
         )
 
 
 def run_uninstall(arguments: argparse.Namespace) -> int:
     """Take packages out of a kernel."""
     with alone("kernel uninstall"):
-        return _proposed(arguments, kernel_changes.uninstall(look(), arguments.name, arguments.packages, report=_say))
+        return _proposed(
+            arguments, kernel_changes.uninstall(look(to_change=True), arguments.name, arguments.packages, report=_say)
+        )
 
 
 def run_update(arguments: argparse.Namespace) -> int:
@@ -129,7 +133,9 @@ def run_update(arguments: argparse.Namespace) -> int:
     with alone("kernel update"):
         return _proposed(
             arguments,
-            kernel_changes.update(look(), arguments.name, arguments.packages, arguments.python, report=_say),
+            kernel_changes.update(
+                look(to_change=True), arguments.name, arguments.packages, arguments.python, report=_say
+            ),
         )
 
 
@@ -181,7 +187,9 @@ def _changes(changes: Sequence[Difference]) -> list[str]:
 def run_rollback(arguments: argparse.Namespace) -> int:
     """Go back."""
     with alone("kernel rollback"):
-        revision = kernel_changes.rollback(look(), arguments.name, arguments.revision, asking(), output.Progress())
+        revision = kernel_changes.rollback(
+            look(to_change=True), arguments.name, arguments.revision, asking(), output.Progress()
+        )
     output.out.print(f"The kernel {escape(arguments.name)} is at its revision {revision}.")
     return ExitCode.DONE
 
@@ -189,7 +197,7 @@ def run_rollback(arguments: argparse.Namespace) -> int:
 def run_rebuild(arguments: argparse.Namespace) -> int:
     """Make it anew."""
     with alone("kernel rebuild"):
-        revision = kernel_changes.rebuild(look(), arguments.name, asking(), output.Progress())
+        revision = kernel_changes.rebuild(look(to_change=True), arguments.name, asking(), output.Progress())
     output.out.print(f"The kernel {escape(arguments.name)} was built anew (revision {revision}).")
     return ExitCode.DONE
 
@@ -197,7 +205,7 @@ def run_rebuild(arguments: argparse.Namespace) -> int:
 def run_remove(arguments: argparse.Namespace) -> int:
     """Take a kernel away."""
     with alone("kernel remove"):
-        kernel_changes.remove(look(), arguments.name, asking(), output.Progress())
+        kernel_changes.remove(look(to_change=True), arguments.name, asking(), output.Progress())
     left = len(list(revisions.directories(arguments.name)))
     still = f"; {left} of its revisions are still in use, and go with `installer kernel gc`" if left else ""
     output.out.print(f"The kernel {escape(arguments.name)} is gone{still}.")
@@ -207,7 +215,7 @@ def run_remove(arguments: argparse.Namespace) -> int:
 def run_gc(arguments: argparse.Namespace) -> int:
     """Remove what nothing needs."""
     with alone("kernel gc"):
-        collected = kernel_gc.collect_all(look(), keep=arguments.keep)
+        collected = kernel_gc.collect_all(look(to_change=True), keep=arguments.keep)
     for prefix in collected.revisions:
         output.out.print(f"[red]-[/] {prefix}")
     output.out.print(

@@ -63,8 +63,11 @@ class Progress:
         note(f"[dim]{self._clock()}[/] {SYMBOLS[change.action]} {escape(change.resource.key)}{took}")
 
     def failed(self, change: Change, problem: Problem) -> None:
-        """A line for what could not be had."""
+        """A line for what could not be had, with what was said about it and what to do."""
         note(f"[dim]{self._clock()}[/] [red]![/] {escape(change.resource.key)}: {escape(problem.what)}")
+        for line in problem.detail.splitlines():
+            note(f"           [dim]{escape(line)}[/]")
+        note(f"           [bold]hint:[/] {escape(problem.hint)}")
 
     def _clock(self) -> str:
         return f"{time.monotonic() - self._started:6.1f} s"

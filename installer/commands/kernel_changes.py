@@ -63,12 +63,11 @@ class Proposal:
 def add(situation: KernelSituation, entry: Mapping[str, Any], *, default: bool, report: Report) -> Proposal | None:
     """A kernel that isn't there yet; None where it is, just as it is wished for. Raises Problem."""
     name = str(entry["name"])
-    text = edit.with_kernel(situation.text, entry if len(entry) > 1 else name)
-    if default:
-        text = edit.with_default_kernel(text, name)
-    changed = situation.with_text(text)
-    request = changed.request(name)
     there = next((known for known in situation.config.kernels if known.name == name), None)
+    changed = _with_entry(situation, dict(entry) if len(entry) > 1 else name)
+    if default and situation.config.default_kernel != name:
+        changed = changed.with_text(edit.with_default_kernel(changed.text, name))
+    request = changed.request(name)
     if there is not None and there != changed.entry(name):
         raise Problem(
             f"there is a kernel {name!r} already, and it is made in another way",
@@ -85,6 +84,8 @@ def install(
     situation: KernelSituation, name: str, packages: Sequence[str], pip: Sequence[str], *, report: Report
 ) -> Proposal:
     """The kernel with more packages, and everything else as it is wherever that can stay. Raises Problem."""
+    if not packages and not pip:
+        raise Problem("nothing was said to install", f"name packages: installer kernel install {name} numpy")
     entry = _own_entry(situation, name)
     entry["packages"] = list(specs_with(entry.get("packages", ()), packages))
     entry["pip"] = list(dict.fromkeys((*entry.get("pip", ()), *pip)))
@@ -218,7 +219,10 @@ def carry_out_proposal(proposal: Proposal, by: str, reporter: Reporter) -> str:
 def rebuild(situation: KernelSituation, name: str, by: str, reporter: Reporter) -> str:
     """Make the revision in use anew beside itself, of the same packages. Returns its id. Raises Problem."""
     request = situation.request(name)
-    former = _former(request)
+    try:
+        former = _former(request)
+    except Problem:  # the lock is what was damaged
+        former = None
     lock = former or build.solve(request, None, (), reporter.step)
     prefix = build.ensure(request, lock, reporter.step, anew=True)
     damaged = revisions.linked(request.kernelspec)
@@ -265,12 +269,8 @@ def _one_before(name: str) -> Path:
 
 def remove(situation: KernelSituation, name: str, by: str, reporter: Reporter) -> None:
     """Take a kernel away; what runs of it goes on. Raises Problem."""
-    entry = situation.entry(name)
     request = situation.request(name)
-    text = situation.text
-    if situation.config.default_kernel == name:
-        text = edit.with_default_kernel(text, None)
-    changed = situation.with_text(edit.without_kernel(text, entry.name))
+    changed = situation.with_text(edit.without_kernel(situation.text, name))
     kernel = Kernel(feature=feature.FEATURE, request=request)
     _carry_out(changed, kernel, None, by=by, summary=f"kernel {name}: remove", reporter=reporter)
 

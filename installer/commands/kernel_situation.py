@@ -47,11 +47,14 @@ class KernelSituation:
         return replace(self, config=load_text(paths.CONFIG_FILE, text), text=text)
 
 
-def look() -> KernelSituation:
-    """Read the config and the newest generation. Raises ConfigProblem, Problem."""
+def look(*, to_change: bool = False) -> KernelSituation:
+    """Read the config and the newest generation. Raises ConfigProblem, Problem.
+
+    to_change: whether it is to change something, which a run that didn't come to its end has to be finished for.
+    """
     loaded = load_file(paths.CONFIG_FILE)
     store = Store(paths.INSTALLER_STATE, KINDS)
-    since = store.interrupted()
+    since = store.interrupted() if to_change else None
     if since is not None:
         raise Problem(f"the run of {since} did not come to its end", "finish it first: sudo python3 -m installer apply")
     generation = store.newest()

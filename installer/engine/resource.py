@@ -25,7 +25,8 @@ class Resource(BaseModel, ABC):
     needs: keys of resources that must be in place before this one (parents and owners are found by the graph).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when first used: most commands have to do with a few of many classes.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     kind: ClassVar[str]
     kept: ClassVar[bool] = False

@@ -83,13 +83,21 @@ def _kept(
         config=request.config,
         remembered=dict(request.remembered),
         resources=(*request.rest, *numbered([resource.settled() for resource in request.desired])),
-        degraded=dict(degraded),
+        degraded={**_of_the_rest(previous, request), **degraded},
     )
     with undisturbed():
         if not request.rest:
             store.note_left({resource.key for resource in request.desired})
         store.add(generation)
     return generation
+
+
+def _of_the_rest(previous: Generation | None, request: Request) -> dict[str, str]:
+    """What was degraded before, of that which a run for a part has not looked at."""
+    if previous is None or not request.rest:
+        return {}
+    mine = {resource.key for resource in request.desired}
+    return {key: reason for key, reason in previous.degraded.items() if key not in mine}
 
 
 def _undo(store: Store, previous: Generation | None, plan: Plan, reporter: Reporter, failure: BaseException) -> None:

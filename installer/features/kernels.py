@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from installer.config.models import Config
 from installer.engine.resource import Resource
-from installer.features.site import Site
 from installer.host import paths
-from installer.kernels.request import read_request
+from installer.kernels.request import KernelRequest, read_request
 from installer.kernels.worker import program_files
 from installer.resources.account import Account
 from installer.resources.directory import Directory
 from installer.resources.file import File
 from installer.resources.kernel import Kernel
+
+if TYPE_CHECKING:  # it brings all that looks at the host, which a command for one kernel needn't wait for
+    from installer.features.site import Site
 
 FEATURE = "kernels"
 
@@ -45,8 +48,12 @@ def resources(site: Site) -> tuple[Resource, ...]:
         Directory(feature=FEATURE, path=paths.JUPYTER_ETC),
         default_kernel(site.config),
         # Last: people work while these are built.
-        *(Kernel(feature=FEATURE, request=request, needs=(f"service:{paths.HUB_UNIT}",)) for request in site.kernels),
+        *(_kernel(request) for request in site.kernels),
     )
+
+
+def _kernel(request: KernelRequest) -> Kernel:
+    return Kernel(feature=FEATURE, request=request, revision=request.revision, needs=(f"service:{paths.HUB_UNIT}",))
 
 
 def default_kernel(config: Config) -> File:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# What an admin behind a proxy or with a company's own CA has set must reach pip, uv, npm, apt and curl.
+# What an admin behind a proxy or with a company's own CA has set must reach pip, uv, npm, apt, conda, go and julia.
 _PASSED_ON = frozenset(
     [
         "http_proxy",
@@ -38,6 +38,9 @@ _PASSED_ON = frozenset(
         "uv_system_certs",
         "npm_config_registry",
         "npm_config_cafile",
+        "goproxy",
+        "gosumdb",
+        "julia_pkg_server",
     ]
 )
 

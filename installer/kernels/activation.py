@@ -10,6 +10,9 @@ from installer.host.process import SYSTEM_PATH
 from installer.kernels import sandbox, worker
 from installer.kernels.worker import Gate
 
+_SCRIPTS = ("etc/conda/activate.d", "etc/conda/env_vars.d", "conda-meta/state")
+"""Without any of these, activation sets where the environment is, and no more."""
+
 _NOT_SET_BY_IT = {"PATH", "PWD", "OLDPWD", "SHLVL", "_", "HOME", "CONDA_SHLVL", "CONDA_PROMPT_MODIFIER", "PS1"}
 
 
@@ -18,6 +21,8 @@ def variables(prefix: Path, *, unit: str, writable: Sequence[Path] = (), gate: G
 
     Raises Problem where a package's script fails.
     """
+    if not any((prefix / place).exists() for place in _SCRIPTS):
+        return {"CONDA_PREFIX": str(prefix)}
     request: dict[str, object] = {"prefix": str(prefix), "path": SYSTEM_PATH}
     script = worker.ask("activation", request, unit=unit, gate=gate)["script"]
     # What scripts print is none of it, and `env` is the system's, whatever stands in front of it in PATH now.

@@ -22,6 +22,7 @@ from installer.kernels.scratch import scratch, surroundings
 from installer.kernels.worker import Progress
 
 _STEP_SECONDS = 3600
+_MODULES_WORTH_A_PROCESS = 100
 
 
 class EnvironmentPlan(BaseModel):
@@ -33,7 +34,7 @@ class EnvironmentPlan(BaseModel):
     post_install: commands to run at the end, with `env`; the prefix's and build_scratch(prefix)'s paths put in already.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     records: tuple[Record, ...]
@@ -52,7 +53,7 @@ class Built(BaseModel):
     extra: files that conda's packages don't account for, for engine.verify.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     activation: dict[str, str]
     seconds: dict[str, float]
@@ -141,8 +142,9 @@ class _Build:
                     self._run(argv, self._plan.env, f"the kernel's own step {Path(argv[0]).name}")
         with self._step("activation"):
             set_by_it = activation.variables(self._prefix, unit=self._unit, writable=self._writable)
-        with self._step("bytecode"):
-            self._compile(engine.share(self._prefix, previous, unit=self._unit))
+        if any(record.name == "python" for record in self._plan.records):
+            with self._step("bytecode"):
+                self._compile(engine.share(self._prefix, previous, unit=self._unit))
         with self._step("files"):
             extra = engine.finish(self._prefix, linked_at, unit=self._unit)
         return Built(activation=set_by_it, seconds=self._seconds, extra=extra)
@@ -191,10 +193,10 @@ class _Build:
         if not modules:
             return
         self._progress(f"compiling {len(modules)} Python modules")
+        at_once = min(len(os.sched_getaffinity(0)), 1 + len(modules) // _MODULES_WORTH_A_PROCESS)
         done = sandbox.run(
             [
-                str(self._prefix / "bin" / "python"), "-I", "-m", "compileall", "-q",
-                "-j", str(len(os.sched_getaffinity(0))), "-i", "-",
+                str(self._prefix / "bin" / "python"), "-I", "-m", "compileall", "-q", "-j", str(at_once), "-i", "-",
             ],
             unit=self._unit,
             writable=self._writable,

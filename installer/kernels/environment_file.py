@@ -24,7 +24,7 @@ class EnvironmentFile(BaseModel):
     packages: match specs. pip: requirements, as pip reads them.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     channels: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()

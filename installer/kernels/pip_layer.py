@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from installer.host import files, paths
+from installer.host import paths
 from installer.host.downloads import explained
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, Completed
@@ -45,21 +45,22 @@ def resolve(
     for requirement in requirements:
         _check(requirement)
     python = next((record for record in records if record.name == "python"), None)
-    if python is None:
+    release = re.match(r"\d+\.\d+(\.\d+)?", python.version) if python is not None else None
+    if release is None:
         raise Problem(
             f"without a Python in it, the environment can't have {', '.join(requirements)} from PyPI",
             "add python to its packages",
         )
+    _prepare_cache(unit, gate)
     provided = _provided(records)
     constraints = scratch / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in provided.items()), encoding="utf-8")
     constraints.chmod(0o644)
     argv = [
         find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-header", "--no-annotate", "--generate-hashes",
-        "--no-emit-index-url", f"--python={Path(sys.prefix) / 'bin' / 'python'}", f"--python-version={python.version}",
+        "--no-emit-index-url", f"--python={Path(sys.prefix) / 'bin' / 'python'}", f"--python-version={release[0]}",
         f"--constraints={constraints}", *(f"--no-emit-package={name}" for name in provided), "-",
     ]  # fmt: skip
-    _make_cache()
     done = gate(
         argv,
         unit=unit,
@@ -75,11 +76,11 @@ def resolve(
 
 def install(prefix: Path, locked: str, *, unit: str, scratch: Path, gate: Gate = sandbox.run) -> None:
     """Install a hash-locked list. Raises Problem, also where it has taken the place of one of conda's packages."""
+    _prepare_cache(unit, gate)
     argv = [
         find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--no-deps", "--require-hashes",
         f"--python={prefix / 'bin' / 'python'}", "--requirements=-",
     ]  # fmt: skip
-    _make_cache()
     done = gate(
         argv,
         unit=unit,
@@ -103,13 +104,10 @@ def names(requirements: Sequence[str]) -> list[str]:
     return [_canonical(re.split(r"[\s\[<>=!~;@(]", requirement.strip(), maxsplit=1)[0]) for requirement in requirements]
 
 
-def _make_cache() -> None:
-    """Make it where it isn't there: a service is refused that shall write to what doesn't exist."""
-    try:
-        CACHE.mkdir(mode=0o700, exist_ok=True)
-        files.own(CACHE, owner=paths.KERNELS_USER, group=paths.KERNELS_USER, mode=0o700)
-    except OSError as error:
-        raise files.unwritable(CACHE, error) from error
+def _prepare_cache(unit: str, gate: Gate) -> None:
+    """Have the account make it: the directory above is the account's, where root follows no links."""
+    if not CACHE.is_dir():
+        gate(["/bin/mkdir", "--parents", str(CACHE)], unit=unit, writable=(CACHE.parent,), network=False)
 
 
 def _check(requirement: str) -> None:

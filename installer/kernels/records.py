@@ -41,7 +41,7 @@ class Package(BaseModel):
     source: the channel it came from, or "pypi". requested: asked for, not only needed by another.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     version: str
@@ -54,7 +54,7 @@ class Package(BaseModel):
 class Finding(BaseModel):
     """A file that is not as the build left it: missing, changed, or there though nothing put it there."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     path: str
     what: Literal["missing", "changed", "added"]
@@ -67,7 +67,7 @@ class ExtraFile(BaseModel):
     sha256: of what is in it. target: where it points to, for a symbolic link.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     path: str
     sha256: str | None = None
@@ -77,7 +77,7 @@ class ExtraFile(BaseModel):
 class LinkScript(BaseModel):
     """A script that a package wants to be run once it is linked."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     script: str
     name: str

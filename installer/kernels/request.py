@@ -25,7 +25,7 @@ class KernelRequest(BaseModel):
     name: as the config has it. kernelspec: the directory under which Jupyter finds it.
     channels: the highest priority first. packages: match specs. pip: requirements.
     display_name: what launchers say; with {version} still in it.
-    lock: the exact packages, where the entry gives them.
+    lock: the exact packages, where the entry gives them. revision: which one exactly, where it is pinned.
     entry: the config's entry, for `rollback` to put back.
     """
 
@@ -39,13 +39,14 @@ class KernelRequest(BaseModel):
     pip: tuple[str, ...] = ()
     display_name: str
     lock: Lock | None = None
+    revision: str | None = None
     entry: str | dict[str, Any]
 
     @property
     def id(self) -> str:
         """12 hexadecimal digits that change with whatever calls for another revision."""
-        # The entry is only the way in which the rest was written.
-        return hashlib.sha256(self.model_dump_json(exclude={"entry"}).encode()).hexdigest()[:12]
+        # The entry is only the way in which the rest was written; a pin chooses among what is there.
+        return hashlib.sha256(self.model_dump_json(exclude={"entry", "revision"}).encode()).hexdigest()[:12]
 
 
 def read_requests(config: Config) -> tuple[KernelRequest, ...]:
@@ -67,6 +68,11 @@ def read_request(entry: KernelEntry, channels: Sequence[str]) -> KernelRequest:
     lock: Lock | None = None
     given = EnvironmentFile()
     if entry.lock is not None:
+        if entry.packages or entry.pip:
+            raise ConfigProblem(
+                f"the kernel {entry.name!r} has a `lock:`, which says every package, and more packages beside it",
+                "leave out either; to go on from a lock: give its packages as `packages:` or an `environment:`",
+            )
         locked = read_lock_file(Path(entry.lock))
         recipe, lock = locked.recipe, locked.lock
         given = EnvironmentFile(channels=locked.channels, packages=locked.packages, pip=locked.pip)
@@ -90,6 +96,7 @@ def read_request(entry: KernelEntry, channels: Sequence[str]) -> KernelRequest:
         pip=tuple(dict.fromkeys((*given.pip, *entry.pip))),
         display_name=entry.display_name or _display_name(entry.name, recipe),
         lock=lock,
+        revision=entry.revision,
         entry=as_written(entry),
     )
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from installer.host import files, paths
-from installer.host.errors import Problem
+from installer.host.errors import ConfigProblem, Problem
 from installer.kernels.lock import LockFile, read_lock_file
 from installer.kernels.records import ExtraFile
 from installer.kernels.request import KernelRequest
@@ -126,7 +126,10 @@ def current(name: str) -> Path | None:
 
 def lock_of(prefix: Path) -> LockFile:
     """The exact packages of a complete revision. Raises Problem where its lock is gone or damaged."""
-    return read_lock_file(prefix / LOCK)
+    try:
+        return read_lock_file(prefix / LOCK)
+    except ConfigProblem as problem:
+        raise Problem(problem.what, f"build it anew: installer kernel rebuild {prefix.parent.name}") from problem
 
 
 def extra_files(prefix: Path) -> tuple[ExtraFile, ...]:

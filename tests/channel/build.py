@@ -98,5 +98,5 @@ _RECIPES: Mapping[str, Callable[[Suite], list[Recipe]]] = {
         python_and_r.python(11), python_and_r.fonts(), *python_and_r.r(suite), *octave_julia_go.octave(),
     ],
     # A Go as new as gonb wants, and a Python that needs a newer C library than bookworm's.
-    "trixie": lambda suite: [python_and_r.python(13), *octave_julia_go.go()],
+    "trixie": lambda suite: [python_and_r.python(13), *octave_julia_go.go(GO_PROXY)],
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """A directory of Go modules that `go` takes for a module proxy: gonb, the real one, and all that it is built of.
 
-With GOPROXY=file:///srv/channel/go first, `go install github.com/janpfeifer/gonb@v0.11.4` needs no other proxy.
+The channel's Go looks there first, so `go install github.com/janpfeifer/gonb@v0.11.4` needs no other proxy.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from tests.channel.debs import LIBRARIES, Recipe, edit
@@ -89,24 +90,25 @@ def _arrange_julia(root: Path) -> None:
 # --- Go ------------------------------------------------------------------------------------------
 
 
-def go() -> list[Recipe]:
-    """Go's toolchain under go/, and its tools."""
+def go(modules: Path) -> list[Recipe]:
+    """Go's toolchain under go/, and its tools. It looks for modules in the directory `modules` first."""
     skip = ("*/testdata/*", "*_test.go", "*/go-1.24/api/*", "*/go-1.24/test/*", "*/go-1.24/misc/*")
     tools = ("share/*", "bin/[!g]*", "bin/go[!i]*", "bin/gi*")
     return [
-        Recipe("go", ("golang-1.24-go", "golang-1.24-src"), skip=skip, arrange=_arrange_go),
+        Recipe("go", ("golang-1.24-go", "golang-1.24-src"), skip=skip, arrange=partial(_arrange_go, modules=modules)),
         Recipe("gopls", ("gopls",), skip=("share/*",)),
         Recipe("go-tools", ("golang-golang-x-tools",), skip=tools),
     ]
 
 
-def _arrange_go(root: Path) -> None:
+def _arrange_go(root: Path, *, modules: Path) -> None:
     sources, home = root / "share/go-1.24", root / "go"
     shutil.move(root / "lib/go-1.24", home)
     for name in ("src", "lib", "pkg/include"):
         (home / name).unlink()
         shutil.move(sources / name, home / name)
     shutil.rmtree(sources)
+    edit(home / "go.env", "^GOPROXY=", f"GOPROXY={modules.as_uri()},")
     for name in ("go", "gofmt"):
         (root / "bin").mkdir(exist_ok=True)
         (root / "bin" / name).symlink_to(f"../go/bin/{name}")

@@ -43,7 +43,7 @@ def fonts() -> Recipe:
 def _arrange_fonts(root: Path) -> None:
     for file in (root / "etc/fonts/conf.d").iterdir():
         file.unlink()
-    edit(root / "etc/fonts/fonts.conf", r"<dir>.*</dir>", "")
+    edit(root / "etc/fonts/fonts.conf", r"<(dir|include)\b.*</(dir|include)>", "")
     edit(root / "etc/fonts/fonts.conf", "<fontconfig>", f"<fontconfig>\n<dir>{PLACEHOLDER}/share/fonts</dir>")
     variables = root / "etc/conda/env_vars.d/fonts.json"
     variables.parent.mkdir(parents=True)

@@ -30,6 +30,7 @@ PYTHONS: Mapping[str, frozenset[str] | None] = {
 None are all. The others are what ipykernel and requests need: enough for an environment to move to that Python.
 """
 
+_PURE = "-none-any.whl"
 # Where conda-forge's name isn't PyPI's.
 _NAMES = {
     name.replace("_", "-"): name
@@ -48,7 +49,7 @@ class _Wheel:
 
     @property
     def is_pure(self) -> bool:
-        return self.file.name.endswith("-none-any.whl")
+        return self.file.name.endswith(_PURE)
 
     @property
     def dist_info(self) -> str:
@@ -57,31 +58,31 @@ class _Wheel:
 
 def convert(channel: Path, cache: Path) -> None:
     """Write a package for each wheel of the locked lists, downloaded into `cache`, into the channel."""
-    locked = _requirements(_HERE / "wheels.txt")
-    done = set()
+    locked = requirements(_HERE / "wheels.txt")
+    done: set[Path] = set()
     for python, only in PYTHONS.items():
-        wanted = [text for name, text in locked.items() if only is None or name in only]
-        lists = [wanted] if only is not None else [wanted, [*_requirements(_HERE / "older.txt").values()]]
-        for requirements in lists:
-            for file in _download(requirements, python, cache):
-                wheel = _read(file)
-                if not (wheel.is_pure and file in done):
-                    _pack(channel, wheel, python)
-                done.add(file)
+        these = [text for name, text in locked.items() if only is None or name in only]
+        lists = [these] if only is not None else [these, [*requirements(_HERE / "older.txt").values()]]
+        for wanted in lists:
+            # One for all Pythons is one package.
+            for file in _download(wanted, python, cache) - done:
+                pack_wheel(channel, file, python)
+                if file.name.endswith(_PURE):
+                    done.add(file)
 
 
-def _requirements(file: Path) -> dict[str, str]:
+def requirements(file: Path) -> dict[str, str]:
     """The requirements of a locked list with their hashes, by name."""
     blocks = re.split(r"^(?=[a-z0-9])", file.read_text(), flags=re.MULTILINE)
     return {block.split("==")[0]: block for block in blocks if "==" in block}
 
 
-def _download(requirements: Iterable[str], python: str, cache: Path) -> list[Path]:
+def _download(wanted: Iterable[str], python: str, cache: Path) -> set[Path]:
     cache.mkdir(parents=True, exist_ok=True)
     short = f"cp{python.replace('.', '')}"
     platforms = [f"--platform=manylinux_2_{glibc}_x86_64" for glibc in (28, 27, 26, 24, 17, 12, 5)]
     listed = cache / f"requirements-{short}.txt"
-    listed.write_text("".join(requirements))
+    listed.write_text("".join(wanted))
     told = run(
         [
             sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--require-hashes",
@@ -91,7 +92,7 @@ def _download(requirements: Iterable[str], python: str, cache: Path) -> list[Pat
         timeout=900,
     ).stdout  # fmt: skip
     names = re.findall(r"(?:Saved|File was already downloaded) (\S+\.whl)", told)
-    return sorted({cache / Path(name).name for name in names})
+    return {cache / Path(name).name for name in names}
 
 
 def _read(file: Path) -> _Wheel:
@@ -105,7 +106,9 @@ def _read(file: Path) -> _Wheel:
     return _Wheel(file, email.parser.BytesHeaderParser().parsebytes(metadata), files)
 
 
-def _pack(channel: Path, wheel: _Wheel, python: str) -> None:
+def pack_wheel(channel: Path, file: Path, python: str) -> None:
+    """Write a wheel's package, for one Python where it holds machine code."""
+    wheel = _read(file)
     major, minor = map(int, python.split("."))
     packages = "site-packages" if wheel.is_pure else f"lib/python{python}/site-packages"
     files: dict[str, Content] = {}

@@ -11,6 +11,7 @@ from typing import Any
 
 from installer.host import paths
 from tests.channel.build import SERVED
+from tests.system import tiny_channel
 from tests.system.machine import Machine
 from tests.system.machine_installer import BY_ADMIN, pending
 from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG
@@ -21,6 +22,7 @@ EMPTY_CONFIG = f"""\
 {COMMENTS[0]}
 channels:
   - {SERVED.as_uri()}  {COMMENTS[1]}
+  - {tiny_channel.ADDRESS}
 kernels: []  {COMMENTS[2]}
 """
 SMALL = "small"
@@ -147,10 +149,13 @@ def config(machine: Machine) -> str:
 
 def settled(machine: Machine) -> None:
     """Config and machine agree, nothing is half done, and nothing of a build is left."""
-    assert pending(machine) == ""
-    assert machine.run(f"find {paths.KERNELS_SCRATCH} {paths.INSTALLER_RUN} -mindepth 1", check=False).stdout == ""
-    assert machine.run("systemctl list-units --all --no-legend 'jupyterhub-kernel*'").stdout == ""
-    assert machine.run(["pgrep", "--euid", paths.KERNELS_USER], check=False).stdout == ""
+    left = {
+        "changes": pending(machine),
+        "files": machine.run(f"find {paths.KERNELS_SCRATCH} {paths.INSTALLER_RUN} -mindepth 1", check=False).stdout,
+        "units": machine.run("systemctl list-units --all --no-legend 'jupyterhub-kernel*'").stdout,
+        "processes": machine.run(["pgrep", "--list-full", "--euid", paths.KERNELS_USER], check=False).stdout,
+    }
+    assert not any(left.values()), left
     for directory in machine.run(f"ls -d {paths.KERNELS}/*/*/", check=False).stdout.split():
         assert machine.run(["test", "-e", f"{directory}.complete"], check=False).ok, f"{directory} is half built"
 

@@ -31,7 +31,7 @@ def prepare(machine: Machine) -> None:
     machine.run(["mkdir", "-p", str(paths.KERNELS), str(paths.SECRETS)])
     machine.run(["chmod", "700", str(paths.SECRETS)])
     own = [f"--owner={paths.KERNELS_USER}", f"--group={paths.KERNELS_USER}", "--mode=0700", "--directory"]
-    machine.run(["install", *own, str(paths.KERNELS_CACHE), f"{paths.KERNELS_CACHE}/uv"])
+    machine.run(["install", *own, str(paths.KERNELS_CACHE)])
     for name, content in program_files().items():
         machine.put(f"{paths.KERNEL_BUILDER}/{name}", content)
 

@@ -86,7 +86,7 @@ class Machine:
 
     @property
     def host_address(self) -> str:
-        """This host's IPv4 address, as the machine reaches it, also when it is offline."""
+        """The host's address as the machine sees it, for servers that a test runs beside it."""
         return self._claim.network.host_address
 
     # --- power -----------------------------------------------------------------------------------

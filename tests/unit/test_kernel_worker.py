@@ -203,6 +203,22 @@ def test_a_channel_that_goes_away_in_between_is_told_of(builder: Builder, channe
     assert builder.install(local, tmp_path / "other").error["kind"] == "unreachable"
 
 
+def test_a_channel_that_falls_silent_is_not_waited_for_without_end(builder: Builder, url: str, tmp_path: Path) -> None:
+    patience = builder.program / "installer" / "builder" / "reporting.py"
+    text = patience.read_text()
+    assert "_PATIENCE = 300.0" in text
+    patience.write_text(text.replace("_PATIENCE = 300.0", "_PATIENCE = 1.0"))
+    record = builder.solve(url, "lib").result["records"][0]
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        begun = time.monotonic()
+        silent = {**record, "url": f"http://127.0.0.1:{server.getsockname()[1]}/noarch/{record['fn']}"}
+        error = builder.install([silent], tmp_path / "env").error
+        assert time.monotonic() - begun < 10
+    assert error["kind"] == "unreachable"
+
+
 def test_a_cached_package_that_was_changed_is_not_used(builder: Builder, url: str, tmp_path: Path) -> None:
     builder.built(url, tmp_path / "one", "hello")
     (tmp_path / "one" / "share" / "closed").write_text("husk\n")
@@ -293,6 +309,71 @@ def test_packages_are_listed_with_those_asked_for(builder: Builder, url: str, tm
         ("lib", "1.5", url, "conda", False),
         ("Some.Thing", "1.0", "pypi", "pip", True),
     ]
+
+
+# --- sharing ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> str:
+    """A channel with a Python of sorts, and a package for it; returns its address."""
+    made = tmp_path / "channel"
+    site = "lib/python3.13/site-packages"
+    pack(made, name="python", version="3.13.9", subdir="linux-64", files={"bin/python": b"", f"{site}/README": b""})
+    files = {f"{site}/tool.py": b"VALUE = 1\n", f"{site}/Tool-1.dist-info/METADATA": b"Name: Tool\nVersion: 1\n"}
+    pack(made, name="tool", version="1", subdir="linux-64", depends=["python"], files=files)
+    index(made)
+    return f"file://{made}"
+
+
+def with_pip_layer(prefix: Path, content: str) -> Path:
+    """Put what pip would into an environment; returns its directory of packages."""
+    site = prefix / "lib" / "python3.13" / "site-packages"
+    (site / "extra").mkdir()
+    (site / "extra" / "__init__.py").write_text(content)
+    (site / "extra" / "data.bin").write_text("data\n")
+    return site
+
+
+def test_what_is_the_same_is_shared_with_the_earlier_environment(builder: Builder, python: str, tmp_path: Path) -> None:
+    builder.built(python, tmp_path / "one", "tool")
+    one = with_pip_layer(tmp_path / "one", "X = 1\n")
+    first = builder.ask("share", prefix=str(tmp_path / "one"), previous=None).result
+    assert first == {"shared": 0, "uncompiled": [f"{one}/tool.py", f"{one}/extra/__init__.py"]}
+    for module in ("tool", "extra/__init__"):
+        compiled = (one / f"{module}.py").parent / "__pycache__" / f"{Path(module).name}.cpython-313.pyc"
+        compiled.parent.mkdir()
+        compiled.write_bytes(b"compiled\n")
+
+    builder.built(python, tmp_path / "two", "tool")
+    two = with_pip_layer(tmp_path / "two", "X = 2\n")
+    second = builder.ask("share", prefix=str(tmp_path / "two"), previous=str(tmp_path / "one")).result
+    assert second == {"shared": 2, "uncompiled": [f"{two}/extra/__init__.py"]}
+    assert (two / "extra" / "data.bin").samefile(one / "extra" / "data.bin")
+    assert (two / "__pycache__" / "tool.cpython-313.pyc").samefile(one / "__pycache__" / "tool.cpython-313.pyc")
+    assert (two / "extra" / "__init__.py").read_text() == "X = 2\n"
+
+
+def test_an_environment_without_python_has_nothing_to_compile(builder: Builder, url: str, tmp_path: Path) -> None:
+    builder.built(url, tmp_path / "env", "hello")
+    answer = builder.ask("share", prefix=str(tmp_path / "env"), previous=None).result
+    assert answer == {"shared": 0, "uncompiled": []}
+
+
+@pytest.mark.parametrize("takes_its_place", [False, True])
+def test_what_pip_puts_beside_or_over_condas_is_a_conflict(
+    builder: Builder, python: str, tmp_path: Path, takes_its_place: bool
+) -> None:
+    env = tmp_path / "env"
+    builder.built(python, env, "tool")
+    assert builder.ask("conflicts", prefix=str(env)).result == {"conflicts": []}
+    site = env / "lib" / "python3.13" / "site-packages"
+    if takes_its_place:
+        (site / "Tool-1.dist-info").rename(site / "tool-2.dist-info")
+    else:
+        (site / "tool-2.dist-info").mkdir()
+        (site / "tool-2.dist-info" / "METADATA").touch()
+    assert builder.ask("conflicts", prefix=str(env)).result == {"conflicts": ["tool"]}
 
 
 def test_activation_is_a_script(builder: Builder, url: str, tmp_path: Path) -> None:

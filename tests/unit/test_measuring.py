@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.measuring.table import PAGE, Row, conditions, table, write
 
-PARTS = ("apply", "second-apply", "hub-start", "memory")
+PARTS = ("apply", "second-apply", "hub-start", "memory", "kernels")
 
 
 def test_a_table_has_medians_and_extremes() -> None:
