@@ -151,7 +151,10 @@ def settled(machine: Machine) -> None:
     """Config and machine agree, nothing is half done, and nothing of a build is left."""
     left = {
         "changes": pending(machine),
-        "files": machine.run(f"find {paths.KERNELS_SCRATCH} {paths.INSTALLER_RUN} -mindepth 1", check=False).stdout,
+        "files": machine.run(
+            f"ls -d {paths.KERNELS_SCRATCH}/* {paths.INSTALLER_RUN}/*-kernel-* {paths.INSTALLER_RUN}/*-check-*",
+            check=False,
+        ).stdout,
         "units": machine.run("systemctl list-units --all --no-legend 'jupyterhub-kernel*'").stdout,
         "processes": machine.run(["pgrep", "--list-full", "--euid", paths.KERNELS_USER], check=False).stdout,
     }

@@ -14,7 +14,7 @@ import pytest
 
 from installer.host import paths
 from tests.system import tiny_channel
-from tests.system.channel_server import served
+from tests.system.channel_server import ChannelServer, Stall
 from tests.system.conftest import Boot
 from tests.system.kernel_commands import (
     SMALL,
@@ -215,18 +215,11 @@ def started(machine: Machine, *words: str) -> Iterator[Callable[[Callable[[], bo
 def test_while_it_downloads_links_and_compiles(campus: Machine, tmp_path: Path) -> None:
     text = config(campus)
     tiny_channel.write(tmp_path)
-    asked: list[str] = []
-
-    def meets(path: str) -> str | None:
-        asked.append(path)
-        if path.endswith("large-1.0-0.conda"):
-            time.sleep(5)
-        return None
-
-    with served(tmp_path, campus.host_address, meets=meets) as address, watched(campus):
-        campus.put(CONFIG, text.replace(tiny_channel.ADDRESS, address))
+    with ChannelServer(tmp_path, campus.host_address) as channel, watched(campus):
+        channel.faults["*/large-*"] = Stall(1000, seconds=30)
+        campus.put(CONFIG, text.replace(tiny_channel.ADDRESS, channel.url))
         with started(campus, "add", "new", "--recipe", TINY, "--packages", "large") as kill_when:
-            kill_when(lambda: any(path.endswith("large-1.0-0.conda") for path in asked))
+            kill_when(lambda: any("/large-" in request for request in channel.requests))
         campus.put(CONFIG, text)
         kernel(campus, "list")
         assert campus.run(f"ls {paths.KERNELSPECS}").stdout.split() == [SMALL, TINY]

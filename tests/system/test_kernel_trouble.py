@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from installer.host import paths
 from tests.channel.build import SERVED
 from tests.system import tiny_channel
-from tests.system.channel_server import served
+from tests.system.channel_server import ChannelServer, Cut, Flip, Status
 from tests.system.conftest import Boot
 from tests.system.kernel_commands import (
     SMALL,
@@ -35,7 +35,6 @@ from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG
 
 TINY = "tiny"
 SECRET = "open sesame, please"
-CREDENTIALS = str(paths.CHANNEL_CREDENTIALS)
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +66,15 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def use_channel(machine: Machine, address: str) -> str:
-    """Have the config name another channel in place of the tiny one. Returns what it said before."""
+@contextmanager
+def using(machine: Machine, server: ChannelServer) -> Iterator[None]:
+    """Have the config name a server's channel in place of the tiny one."""
     before = config(machine)
-    machine.put(CONFIG, before.replace(tiny_channel.ADDRESS, address))
-    return before
+    machine.put(CONFIG, before.replace(tiny_channel.ADDRESS, server.url))
+    try:
+        yield
+    finally:
+        machine.put(CONFIG, before)
 
 
 # --- what is asked for ------------------------------------------------------------------------------
@@ -202,7 +205,7 @@ def test_link_scripts_run_where_the_recipe_says_so_and_reach_nothing(host: Machi
 # --- two at once ------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
+@contextmanager
 def slow_add(machine: Machine) -> Iterator[subprocess.Popen[str]]:
     """An add whose build takes until somebody removes /run/wait."""
     tiny_channel.recipe(machine, "slow", "post_install: [[/bin/sh, -c, 'while test -e /run/wait; do sleep 0.1; done']]")
@@ -255,85 +258,105 @@ def test_a_package_that_is_not_what_the_index_says(host: Machine, channel: Path)
         assert "expected" in error
     finally:
         host.run(f"base64 --decode > {package}", stdin=whole)
-    file = channel / "noarch/old-1.0-0.conda"
-    right = file.read_bytes()
-    file.write_bytes(right[:400] + b"x" + right[401:])
-    with served(channel, host.host_address) as address:
-        text = use_channel(host, address)
-        try:
-            error = refused(host, "install", TINY, "old", "tiny<2")
-            assert "isn't what the channel's index says" in error
-        finally:
-            file.write_bytes(right)
-            host.put(CONFIG, text)
+    with ChannelServer(channel, host.host_address) as server:
+        server.faults["*/old-*"] = Flip(400)
+        with using(host, server):
+            assert "isn't what the channel's index says" in refused(host, "install", TINY, "old", "tiny<2")
 
 
 def test_a_channel_that_goes_away_in_the_middle(host: Machine, channel: Path) -> None:
-    def meets(path: str) -> str | None:
-        return "cut" if path.endswith("large-1.0-0.conda") else None
-
-    with served(channel, host.host_address, meets=meets) as address:
-        text = use_channel(host, address)
-        try:
-            begun = time.monotonic()
-            error = refused(host, "install", TINY, "large")
-            assert time.monotonic() - begun < 60
+    with ChannelServer(channel, host.host_address) as server:
+        server.faults["*/large-*"] = Cut(20_000)
+        with using(host, server):
+            error, seconds = in_time(host, "install", TINY, "large")
             assert "large" in error
-        finally:
-            host.put(CONFIG, text)
-    text = use_channel(host, address)
-    try:
-        begun = time.monotonic()
-        assert f"no answer from the channel {address}" in refused(host, "install", TINY, "many")
-        assert time.monotonic() - begun < 10
-    finally:
-        host.put(CONFIG, text)
+            assert seconds < 60
+            # A server that is in trouble itself, and one that is not there any more.
+            server.faults["*"] = Status(503)
+            error, seconds = in_time(host, "install", TINY, "many")
+            assert server.url in error
+            assert seconds < 60
+            server.close()
+            error, seconds = in_time(host, "install", TINY, "many")
+            assert f"no answer from the channel {server.url}" in error
+            assert seconds < 12
+
+
+def in_time(machine: Machine, *words: str) -> tuple[str, float]:
+    """What a command that fails said, and how long it took to know."""
+    begun = time.monotonic()
+    error = refused(machine, *words)
+    return error, time.monotonic() - begun
 
 
 def test_a_private_channel_and_its_password(host: Machine, channel: Path) -> None:
     """The credentials are for the channel alone: no process, log, record or service has them."""
     steal = "cat /proc/*/environ /proc/*/cmdline > {prefix}/share/stolen 2>/dev/null; env >> {prefix}/share/stolen"
     tiny_channel.recipe(host, "private", f"post_install: [[/bin/sh, -c, '{steal}']]")
-    seen: list[str] = []
-
-    def meets(path: str) -> str | None:
-        if path.endswith(".conda"):
-            seen.append(
-                host.run(
-                    f"grep -l -a -F '{SECRET}' /proc/*/cmdline /proc/*/environ /run/jupyterhub-installer/* 2>/dev/null;"
-                    f"systemctl show 'jupyterhub-kernel*' | grep -F '{SECRET}'; true"
-                ).stdout
-            )
-        return None
-
-    with served(channel, host.host_address, password=f"ada:{SECRET}", meets=meets) as address:
-        text = use_channel(host, address)
+    credentials = str(paths.CHANNEL_CREDENTIALS)
+    with ChannelServer(channel, host.host_address, login=("ada", SECRET)) as server, using(host, server):
         try:
             error = refused(host, "add", "private")
             assert "refuses access" in error
-            assert CREDENTIALS in error
-            name = address.removeprefix("http://").partition(":")[0]
-            known = {name: {"BasicHTTP": {"username": "ada", "password": SECRET}}}
-            host.put(CREDENTIALS, "{", mode="0600")
-            assert f"{CREDENTIALS} can't be read" in refused(host, "add", "private", code=2)
-            host.put(CREDENTIALS, json.dumps(known), mode="0600")
-            kernel(host, "add", "private")
-            # Not this search of ours, which has it in its own words.
-            assert [line for line in "".join(seen).splitlines() if "self" not in line and not own(host, line)] == []
-            assert seen
-            places = f"{paths.KERNELS} {paths.KERNELSPECS} {paths.INSTALLER_STATE}/generations /etc /var/log /run"
-            found = host.run(["grep", "-r", "-l", "-a", "-F", SECRET, *places.split()], check=False).stdout
-            assert found.split() == [CREDENTIALS]
+            assert credentials in error
+            host.put(credentials, "{", mode="0600")
+            assert f"{credentials} can't be read" in refused(host, "add", "private", code=2)
+            known = {host.host_address: {"BasicHTTP": {"username": "ada", "password": SECRET}}}
+            host.put(credentials, json.dumps(known), mode="0600")
+            with nobody_says(host, SECRET):
+                kernel(host, "add", "private")
+            assert "PATH=" in host.read(f"{current(host, 'private')}/share/stolen")
+            places = (
+                paths.KERNELS,
+                paths.KERNELSPECS,
+                f"{paths.INSTALLER_STATE}/generations",
+                "/etc",
+                "/var/log",
+                "/run",
+            )
+            found = host.run(["grep", "-r", "-l", "-a", "-s", "-F", "-f", "-", *map(str, places)], stdin=SECRET).stdout
+            assert found.split() == [credentials]
             assert SECRET not in host.journal()
+            kernel(host, "remove", "private")
         finally:
-            host.put(CONFIG, text)
-            apply_as_root(host)
-            host.run(["rm", "-rf", CREDENTIALS, f"{paths.KERNEL_RECIPES}/private"])
+            host.run(["rm", "-rf", credentials, f"{paths.KERNEL_RECIPES}/private"])
 
 
-def own(machine: Machine, line: str) -> bool:
-    """Whether a line of the search names the search itself, which is gone by now."""
-    return not machine.run(["test", "-e", line], check=False).ok
+_LISTEN = """
+import glob, json, select, subprocess, sys
+secret = bytes(json.loads(sys.stdin.readline()), "ascii")
+PLACES = "/proc/[0-9]*/cmdline", "/proc/[0-9]*/environ", "/run/jupyterhub-installer/*"
+heard, looks = set(), 0
+while not select.select([0], [], [], 0)[0]:
+    looks += 1
+    for place in (place for pattern in PLACES for place in glob.glob(pattern)):
+        try:
+            with open(place, "rb") as file:
+                if secret in file.read():
+                    heard.add(place)
+        except OSError:
+            continue
+    if secret in subprocess.run(["systemctl", "show", "jupyterhub-kernel*"], stdout=subprocess.PIPE).stdout:
+        heard.add("systemctl show")
+print(json.dumps([looks, sorted(heard)]))
+"""
+
+
+@contextmanager
+def nobody_says(machine: Machine, secret: str) -> Iterator[None]:
+    """Look all the time at what processes, services and files of theirs have; none may have the secret."""
+    with subprocess.Popen(
+        machine.command(["python3", "-c", _LISTEN]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as listening:
+        assert listening.stdin is not None
+        print(json.dumps(secret), file=listening.stdin, flush=True)
+        try:
+            yield
+        finally:
+            said, _ = listening.communicate("end", timeout=30)
+    looks, heard = json.loads(said)
+    assert looks > 10
+    assert heard == []
 
 
 # --- the host ---------------------------------------------------------------------------------------
