@@ -26,6 +26,8 @@ _HOSTS = {"libc6", "libgcc-s1", "libstdc++6", "libcrypt1"}
 _HOSTS_FILES = re.compile(
     r"(ld-linux-x86-64|libc|libm|libdl|librt|libpthread|libutil|libresolv|libgcc_s|libstdc\+\+|libcrypt)\.so\.\d+$"
 )
+# What is made otherwise gets another name, lest a cache takes the one for the other.
+_SOURCES = b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,7 @@ def _conda_name(deb: Deb) -> str:
 
 def _build(suite: Suite, debs: Sequence[Deb]) -> str:
     versions = " ".join(f"{deb.name}={deb.version}" for deb in debs)
-    return f"{suite.name}_{hashlib.sha256(versions.encode()).hexdigest()[:7]}"
+    return f"{suite.name}_{hashlib.sha256(versions.encode() + _SOURCES).hexdigest()[:7]}"
 
 
 def _glibc(debs: Iterable[Deb]) -> Iterator[str]:

@@ -39,11 +39,18 @@ def octave() -> list[Recipe]:
         Recipe(
             "octave",
             ("octave", "octave-common", "fonts-freefont-otf"),
-            ("gnuplot", "fonts-and-config"),
+            ("gnuplot", "ghostscript", "fonts-and-config"),
             skip=(*window, *sound),
             arrange=_arrange_octave,
         ),
         Recipe("gnuplot", ("gnuplot-nox", "gnuplot-data"), ("fonts-and-config",), arrange=_arrange_gnuplot),
+        # Octave has it turn what gnuplot draws into pictures.
+        Recipe(
+            "ghostscript",
+            ("ghostscript", "libgs10-common", "libgs-common", "fonts-urw-base35"),
+            skip=("*.afm", "*.otf", "*.ttf", "*.t1x", "etc/*", "share/fontconfig/*", "share/metainfo/*"),
+            arrange=_arrange_ghostscript,
+        ),
     ]
 
 
@@ -60,6 +67,15 @@ def _arrange_octave(root: Path) -> None:
 
 def _arrange_gnuplot(root: Path) -> None:
     (root / "bin/gnuplot").symlink_to("gnuplot-nox")
+    data = max(root.glob("share/gnuplot/gnuplot/*/PostScript"))
+    _write_activation(root, "gnuplot", (f'GNUPLOT_PS_DIR="$CONDA_PREFIX/{data.relative_to(root)}"',))
+
+
+def _arrange_ghostscript(root: Path) -> None:
+    (data,) = root.glob("share/ghostscript/[0-9]*")
+    places = [data / "Resource/Init", data / "Resource/Font", data / "lib", root / "share/fonts/type1/urw-base35"]
+    path = ":".join(f"$CONDA_PREFIX/{place.relative_to(root)}" for place in places)
+    _write_activation(root, "ghostscript", (f'GS_LIB="{path}"',))
 
 
 # --- Julia ---------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.system.machine import Machine
@@ -114,8 +116,12 @@ def test_no_secret_lies_anywhere_else(applied: Machine) -> None:
 
 
 def test_helpers_and_units_are_roots(applied: Machine) -> None:
-    helpers = find(applied, "/opt/jupyter/libexec", "-type", "f", "-printf", "%m %u %g\\n")
+    libexec = "/opt/jupyter/libexec"
+    helpers = find(applied, libexec, "-maxdepth", "1", "-type", "f", "-printf", "%m %u %g\\n")
     assert helpers == ["755 root root"] * 4
+    builder = find(applied, f"{libexec}/kernel-builder", "-type", "f", "-printf", "%m %u %g %P\\n")
+    assert all(re.fullmatch(r"644 root root (__main__|installer/(builder/)?\w+)\.py", line) for line in builder)
+    assert len(builder) > 10
     units = find(applied, "/etc/systemd/system", "-type", "f", "-name", "jupyter*", "-printf", "%m %u %g\\n")
     assert units == ["644 root root"] * 10
 
@@ -142,11 +148,15 @@ def test_link_leads_to_the_one_revision(applied: Machine) -> None:
 
 
 def test_revision_is_immutable_to_all_but_root(applied: Machine) -> None:
-    strangers = find(applied, "/opt/jupyter", "(", "!", "-user", "root", "-o", "!", "-group", "root", ")")
+    # Kernels are of an account of their own, which none of the hub's programs are.
+    elsewhere = ["-path", "/opt/jupyter/kernels", "-prune", "-o"]
+    strangers = find(
+        applied, "/opt/jupyter", *elsewhere, "(", "!", "-user", "root", "-o", "!", "-group", "root", ")", "-print"
+    )
     assert strangers == []
-    writable = find(applied, "/opt/jupyter", "!", "-type", "l", "-perm", "/022")
+    writable = find(applied, "/opt/jupyter", *elsewhere, "!", "-type", "l", "-perm", "/022", "-print")
     assert writable == []
-    unreadable = find(applied, "/opt/jupyter", "!", "-type", "l", "!", "-perm", "-444")
+    unreadable = find(applied, "/opt/jupyter", *elsewhere, "!", "-type", "l", "!", "-perm", "-444", "-print")
     assert unreadable == []
     setuid = find(applied, "/opt/jupyter", "-perm", "/6000")
     assert setuid == []

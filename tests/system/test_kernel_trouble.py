@@ -60,7 +60,7 @@ def standing(machine: Machine) -> tuple[str, str, str]:
 
 
 @pytest.fixture(scope="module")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("tiny")
     tiny_channel.write(directory)
     return directory
@@ -248,7 +248,7 @@ def test_two_at_once_and_an_edit_meanwhile(host: Machine) -> None:
 # --- the channel ------------------------------------------------------------------------------------
 
 
-def test_a_package_that_is_not_what_the_index_says(host: Machine, channel: Path) -> None:
+def test_a_package_that_is_not_what_the_index_says(host: Machine, tiny: Path) -> None:
     package = f"{tiny_channel.PLACE}/noarch/old-1.0-0.conda"
     whole = host.run(f"base64 {package}").stdout
     host.run(f"printf x | dd of={package} bs=1 seek=400 conv=notrunc")
@@ -258,14 +258,14 @@ def test_a_package_that_is_not_what_the_index_says(host: Machine, channel: Path)
         assert "expected" in error
     finally:
         host.run(f"base64 --decode > {package}", stdin=whole)
-    with ChannelServer(channel, host.host_address) as server:
+    with ChannelServer(tiny, host.host_address) as server:
         server.faults["*/old-*"] = Flip(400)
         with using(host, server):
             assert "isn't what the channel's index says" in refused(host, "install", TINY, "old", "tiny<2")
 
 
-def test_a_channel_that_goes_away_in_the_middle(host: Machine, channel: Path) -> None:
-    with ChannelServer(channel, host.host_address) as server:
+def test_a_channel_that_goes_away_in_the_middle(host: Machine, tiny: Path) -> None:
+    with ChannelServer(tiny, host.host_address) as server:
         server.faults["*/large-*"] = Cut(20_000)
         with using(host, server):
             error, seconds = in_time(host, "install", TINY, "large")
@@ -289,12 +289,12 @@ def in_time(machine: Machine, *words: str) -> tuple[str, float]:
     return error, time.monotonic() - begun
 
 
-def test_a_private_channel_and_its_password(host: Machine, channel: Path) -> None:
+def test_a_private_channel_and_its_password(host: Machine, tiny: Path) -> None:
     """The credentials are for the channel alone: no process, log, record or service has them."""
     steal = "cat /proc/*/environ /proc/*/cmdline > {prefix}/share/stolen 2>/dev/null; env >> {prefix}/share/stolen"
     tiny_channel.recipe(host, "private", f"post_install: [[/bin/sh, -c, '{steal}']]")
     credentials = str(paths.CHANNEL_CREDENTIALS)
-    with ChannelServer(channel, host.host_address, login=("ada", SECRET)) as server, using(host, server):
+    with ChannelServer(tiny, host.host_address, login=("ada", SECRET)) as server, using(host, server):
         try:
             error = refused(host, "add", "private")
             assert "refuses access" in error
