@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from installer.commands.kernel_reports import ready
 from installer.commands.kernel_situation import KernelSituation
-from installer.kernels import engine, revisions
+from installer.kernels import engine, revisions, sandbox
 from installer.kernels.records import Finding
 from installer.kernels.smoke import run_smoke_cell
 
