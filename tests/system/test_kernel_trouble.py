@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.config import edit
 from installer.host import paths
 from tests.channel.build import SERVED
 from tests.system import tiny_channel
@@ -40,6 +41,8 @@ SECRET = "open sesame, please"
 @pytest.fixture(scope="module")
 def campus(tiny_kernel_server: Layer) -> Iterator[Machine]:
     with Machine(tiny_kernel_server) as machine:
+        # It has another address than the one that it was installed on.
+        assert apply_as_root(machine).ok
         yield machine
 
 
@@ -139,7 +142,7 @@ def test_a_name_that_somebody_else_uses(host: Machine) -> None:
 def test_files_that_others_can_change_are_not_acted_on(host: Machine) -> None:
     text, file = config(host), "/srv/theirs.yml"
     host.put(file, "dependencies: [tiny]\n", mode="0666")
-    host.put(CONFIG, text.replace(f"name: {TINY}", f"name: {TINY}\n  - name: theirs\n    environment: {file}"))
+    host.put(CONFIG, edit.with_kernel(text, {"name": "theirs", "environment": file}))
     try:
         for change in (["chmod", "666", file], ["chown", ADMIN.name, file], ["rm", file]):
             host.run(change)
@@ -395,8 +398,8 @@ def test_without_a_network(tiny_kernel_server: Layer, boot: Boot) -> None:
     machine = boot(tiny_kernel_server)
     assert apply_as_root(machine).ok
     text = config(machine)
-    wanted = text.replace(f"name: {TINY}", f"name: {TINY}\n  - python\n  - {{name: second, packages: [requests]}}")
-    machine.put(CONFIG, wanted.replace(SERVED.as_uri(), "conda-forge").replace(f"  - {tiny_channel.ADDRESS}", ""))
+    more = edit.with_kernel(edit.with_kernel(text, "python"), {"name": "second", "packages": ["requests"]})
+    machine.put(CONFIG, more.replace(SERVED.as_uri(), "conda-forge").replace(f"  - {tiny_channel.ADDRESS}\n", ""))
     machine.offline()
     began = time.monotonic()
     result = apply_as_root(machine)
@@ -413,7 +416,7 @@ def test_without_a_network(tiny_kernel_server: Layer, boot: Boot) -> None:
     assert (line["state"], "no answer" in line["reason"]) == ("pending", True)
     assert "isn't built yet: no answer" in refused(machine, "packages", "second")
     machine.online()
-    machine.put(CONFIG, text.replace(f"name: {TINY}", f"name: {TINY}\n  - name: second\n    packages: [requests]"))
+    machine.put(CONFIG, edit.with_kernel(text, {"name": "second", "packages": ["requests"]}))
     assert apply_as_root(machine).ok
     assert {line["state"] for line in asked(machine, "list")} == {"ready"}
     settled(machine)
@@ -421,8 +424,8 @@ def test_without_a_network(tiny_kernel_server: Layer, boot: Boot) -> None:
 
 def test_one_bad_kernel_leaves_the_others(host: Machine) -> None:
     text = config(host)
-    more = "\n  - {name: bad, recipe: tiny, packages: [nosuch]}\n  - {name: good, recipe: tiny, packages: [old]}"
-    host.put(CONFIG, text.replace(f"name: {TINY}", f"name: {TINY}{more}"))
+    more = edit.with_kernel(text, {"name": "bad", "recipe": TINY, "packages": ["nosuch"]})
+    host.put(CONFIG, edit.with_kernel(more, {"name": "good", "recipe": TINY, "packages": ["old"]}))
     try:
         result = apply_as_root(host)
         assert result.code == 3, result
