@@ -11,8 +11,8 @@ from rich.markup import escape
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
+from installer.commands.alone import alone
 from installer.commands.situation import Situation, look
-from installer.engine.lock import exclusive
 from installer.host import paths
 from installer.host.errors import ExitCode
 from installer.host.invoker import asking
@@ -32,7 +32,7 @@ def register(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Plan, show it, ask where somebody can answer, carry it out, sum up."""
-    with exclusive(paths.LOCK, "apply"):
+    with alone("apply"):
         situation = look()
         since = situation.store.interrupted()
         if since is not None:

@@ -14,10 +14,9 @@ from rich.markup import escape
 from installer.cli import output
 from installer.cli.arguments import Commands
 from installer.commands import kernel_changes, kernel_check, kernel_gc, kernel_reports, kernel_sources
+from installer.commands.alone import alone
 from installer.commands.kernel_changes import Proposal
 from installer.commands.kernel_situation import look
-from installer.engine.lock import exclusive
-from installer.host import paths
 from installer.host.errors import ExitCode
 from installer.host.invoker import asking
 from installer.kernels import revisions
@@ -86,7 +85,7 @@ def register(commands: Commands) -> None:
 # --- changes -------------------------------------------------------------------------------------
 def run_add(arguments: argparse.Namespace) -> int:
     """Add a kernel, or say that it is there already."""
-    with exclusive(paths.LOCK, "kernel add"):
+    with alone("kernel add"):
         situation = look(to_change=True)
         entry: dict[str, Any] = {"name": arguments.name}
         if arguments.recipe and arguments.recipe != arguments.name:
@@ -112,7 +111,7 @@ def run_add(arguments: argparse.Namespace) -> int:
 
 def run_install(arguments: argparse.Namespace) -> int:
     """Add packages to a kernel."""
-    with exclusive(paths.LOCK, "kernel install"):
+    with alone("kernel install"):
         return _proposed(
             arguments,
             kernel_changes.install(
@@ -123,7 +122,7 @@ def run_install(arguments: argparse.Namespace) -> int:
 
 def run_uninstall(arguments: argparse.Namespace) -> int:
     """Take packages out of a kernel."""
-    with exclusive(paths.LOCK, "kernel uninstall"):
+    with alone("kernel uninstall"):
         return _proposed(
             arguments, kernel_changes.uninstall(look(to_change=True), arguments.name, arguments.packages, report=_say)
         )
@@ -131,7 +130,7 @@ def run_uninstall(arguments: argparse.Namespace) -> int:
 
 def run_update(arguments: argparse.Namespace) -> int:
     """Bring packages to newer versions."""
-    with exclusive(paths.LOCK, "kernel update"):
+    with alone("kernel update"):
         return _proposed(
             arguments,
             kernel_changes.update(
@@ -187,7 +186,7 @@ def _changes(changes: Sequence[Difference]) -> list[str]:
 
 def run_rollback(arguments: argparse.Namespace) -> int:
     """Go back."""
-    with exclusive(paths.LOCK, "kernel rollback"):
+    with alone("kernel rollback"):
         revision = kernel_changes.rollback(
             look(to_change=True), arguments.name, arguments.revision, asking(), output.Progress()
         )
@@ -197,7 +196,7 @@ def run_rollback(arguments: argparse.Namespace) -> int:
 
 def run_rebuild(arguments: argparse.Namespace) -> int:
     """Make it anew."""
-    with exclusive(paths.LOCK, "kernel rebuild"):
+    with alone("kernel rebuild"):
         revision = kernel_changes.rebuild(look(to_change=True), arguments.name, asking(), output.Progress())
     output.out.print(f"The kernel {escape(arguments.name)} was built anew (revision {revision}).")
     return ExitCode.DONE
@@ -205,7 +204,7 @@ def run_rebuild(arguments: argparse.Namespace) -> int:
 
 def run_remove(arguments: argparse.Namespace) -> int:
     """Take a kernel away."""
-    with exclusive(paths.LOCK, "kernel remove"):
+    with alone("kernel remove"):
         kernel_changes.remove(look(to_change=True), arguments.name, asking(), output.Progress())
     left = len(list(revisions.directories(arguments.name)))
     still = f"; {left} of its revisions are still in use, and go with `installer kernel gc`" if left else ""
@@ -215,7 +214,7 @@ def run_remove(arguments: argparse.Namespace) -> int:
 
 def run_gc(arguments: argparse.Namespace) -> int:
     """Remove what nothing needs."""
-    with exclusive(paths.LOCK, "kernel gc"):
+    with alone("kernel gc"):
         collected = kernel_gc.collect_all(look(to_change=True), keep=arguments.keep)
     for prefix in collected.revisions:
         output.out.print(f"[red]-[/] {prefix}")

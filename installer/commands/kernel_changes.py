@@ -233,7 +233,9 @@ def rebuild(situation: KernelSituation, name: str, by: str, reporter: Reporter) 
 
 
 def rollback(situation: KernelSituation, name: str, wished: str | None, by: str, reporter: Reporter) -> str:
-    """Go back to a revision, by default to the one before. Returns its id. Raises Problem."""
+    """Go back to a revision, by default to the one before. Returns its id. Raises ConfigProblem, Problem."""
+    if name not in revisions.kernels():
+        situation.entry(name)
     now = revisions.current(name)
     prefix = revisions.revision_called(name, wished) if wished else _one_before(name)
     known = revisions.completed(prefix)

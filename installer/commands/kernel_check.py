@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from installer.commands.kernel_reports import ready
 from installer.commands.kernel_situation import KernelSituation
-from installer.kernels import engine, revisions
+from installer.kernels import engine, revisions, sandbox
 from installer.kernels.records import Finding
 from installer.kernels.smoke import run_smoke_cell
 
@@ -34,9 +34,8 @@ class Checked:
 def check(situation: KernelSituation, name: str) -> Checked:
     """Compare every file of the revision in use, and run the recipe's smoke cell. Raises Problem."""
     request, prefix, _ = ready(situation, name)
-    # Not the build's own name, under which another run ends what an earlier one has left.
     found = engine.verify(
-        prefix, revisions.extra_files(prefix), unit=f"jupyterhub-check-{name}", deep=True, ignored=revisions.RECORDS
+        prefix, revisions.extra_files(prefix), unit=sandbox.checking_unit_of(name), deep=True, ignored=revisions.RECORDS
     )
-    trouble, seconds = run_smoke_cell(request, prefix)
+    trouble, seconds = run_smoke_cell(request, prefix, unit=sandbox.checking_unit_of(name))
     return Checked(name, prefix.name, found, trouble, seconds)

@@ -74,20 +74,22 @@ def ensure(request: KernelRequest, lock: Lock, report: Report, *, anew: bool = F
 
     anew: build another also where one is there.
     """
+    # What takes the place of a damaged one has no file of it: nobody knows which of its bytecode is.
+    previous = None if anew else revisions.current(request.name)
     places = (revisions.place(request.name, revision_id(request, lock, again)) for again in itertools.count())
     for prefix in places:
         if revisions.completed(prefix) is not None:
             if not anew:
                 return prefix
         elif not prefix.exists():
-            return _build(prefix, request, lock, report)
+            return _build(prefix, request, lock, previous, report)
         elif not gc.in_use([prefix]):
             environment.discard(prefix, request.name)  # of a run that was killed, or one that was damaged
-            return _build(prefix, request, lock, report)
+            return _build(prefix, request, lock, previous, report)
     raise AssertionError("there is always another name")
 
 
-def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> Path:
+def _build(prefix: Path, request: KernelRequest, lock: Lock, previous: Path | None, report: Report) -> Path:
     recipe = request.recipe
     version = lock.version(recipe.version_of) or ""
     place = environment.build_scratch(prefix)
@@ -106,7 +108,7 @@ def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> 
                 post_install=tuple(tuple(filled(word, values) for word in argv) for argv in recipe.post_install),
                 env={name: filled(value, values) for name, value in recipe.post_install_env.items()},
             ),
-            revisions.current(request.name),
+            previous,
             report,
         )
         kernelspec = prefix / revisions.KERNELSPEC
@@ -117,7 +119,7 @@ def _build(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> 
             kernelspec / "kernel.json", kernel_json(request, prefix, version, built.activation).encode(), mode=0o644
         )
         report("running a cell in it")
-        trouble, _ = run_smoke_cell(request, prefix)
+        trouble, _ = run_smoke_cell(request, prefix, unit=sandbox.unit_of(request.name))
         if trouble:
             raise Problem(
                 f"the kernel {request.name!r} was built, and does not work: {trouble}",

@@ -111,8 +111,8 @@ def specs_with(specs: Sequence[str], added: Sequence[str]) -> tuple[str, ...]:
     """Match specs with others on top: of a package that both name, the later spec counts."""
     by_name: dict[str, str] = {}
     for spec in (*specs, *added):
-        # A bare name asks for nothing that a former spec doesn't.
-        if name_of(spec) not in by_name or name_of(spec) != spec.split("::")[-1].strip():
+        # A bare name asks for nothing that a former spec doesn't; with a channel before it, it does.
+        if name_of(spec) not in by_name or name_of(spec) != spec.strip():
             by_name[name_of(spec)] = spec
     return tuple(by_name.values())
 

@@ -70,6 +70,11 @@ def unit_of(name: str) -> str:
     return f"jupyterhub-kernel-{name}"
 
 
+def checking_unit_of(name: str) -> str:
+    """What the services that only look at a kernel are called: no build ends those."""
+    return f"jupyterhub-check-{name}"
+
+
 def run(
     argv: Sequence[str | os.PathLike[str]],
     *,
@@ -122,10 +127,21 @@ def run(
     return replace(done, argv=tuple(os.fspath(word) for word in argv))
 
 
+def left_behind() -> bool:
+    """Whether a run that built kernels was killed: what it had for its services is still there."""
+    return any(paths.INSTALLER_RUN.glob(f"{unit_of('*')}:*"))
+
+
+def stop_all() -> None:
+    """End what runs for any kernel that is being built."""
+    _stop(unit_of("*:*"))
+    _clear(f"{unit_of('*')}:")
+
+
 def stop(unit: str) -> None:
     """End what runs for a kernel, be it of this installer or of one that was killed."""
     _stop(f"{unit}:*")
-    _clear(f"{unit}:")
+    _clear(glob.escape(f"{unit}:"))
 
 
 def _stop(services: str) -> None:
@@ -133,7 +149,7 @@ def _stop(services: str) -> None:
 
 
 def _clear(beginning: str) -> None:
-    for left in paths.INSTALLER_RUN.glob(f"{glob.escape(beginning)}*"):
+    for left in paths.INSTALLER_RUN.glob(f"{beginning}*"):
         left.unlink(missing_ok=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,24 +15,33 @@ from installer.host import paths
 from installer.host.errors import Problem
 from installer.host.process import follow
 from installer.host.trees import remove_tree
-from installer.kernels import revisions
+from installer.kernels import revisions, sandbox
 from installer.kernels.request import KernelRequest
 
 _LONGEST = 300
+_OFFERED = "offered-"
 
 
-def run_smoke_cell(request: KernelRequest, prefix: Path) -> tuple[str, float]:
+def left_behind() -> list[Path]:
+    """What builds that were killed while they tried a kernel have left."""
+    return list(paths.INSTALLER_RUN.glob(f"{_OFFERED}{sandbox.unit_of('*')}"))
+
+
+def run_smoke_cell(request: KernelRequest, prefix: Path, *, unit: str) -> tuple[str, float]:
     """Run the cell in a kernel of a revision. Returns what is wrong ("" for nothing), and the seconds it took.
 
+    unit: what the service that it runs in is called, as sandbox.unit_of names it.
     Raises Problem where it can't be tried at all.
     """
     began = time.monotonic()
     smoke = request.recipe.smoke
-    with _offered(request.kernelspec, prefix) as path:
+    service = f"{unit}:{secrets.token_hex(4)}"
+    with _offered(request.kernelspec, prefix, service) as path:
         # Followed, since that ends what prints without an end: a kernel may.
         done = follow(
             [
                 "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--service-type=exec",
+                f"--unit={service}.service",
                 "--property=DynamicUser=yes", "--property=PrivateTmp=yes", "--property=ProtectHome=yes",
                 "--property=PrivateDevices=yes", "--property=WorkingDirectory=/tmp",
                 "--property=Environment=HOME=/tmp/home", f"--property=Environment=JUPYTER_PATH={path}",
@@ -67,10 +77,9 @@ def _answer(said: str) -> _Answer | None:
 
 
 @contextmanager
-def _offered(kernelspec: str, prefix: Path) -> Iterator[Path]:
+def _offered(kernelspec: str, prefix: Path, service: str) -> Iterator[Path]:
     """A directory for JUPYTER_PATH with that one kernelspec, whether or not it is the one that everybody sees."""
-    place = paths.INSTALLER_RUN / f"smoke-{prefix.parent.name}-{prefix.name}"
-    remove_tree(place, ignore_errors=True)
+    place = paths.INSTALLER_RUN / f"{_OFFERED}{service.replace(':', '-')}"  # a colon would part two paths
     (place / "kernels").mkdir(parents=True)
     (place / "kernels" / kernelspec).symlink_to(prefix / revisions.KERNELSPEC)
     try:

@@ -8,6 +8,8 @@ channel         the directory of the conda channel that the tests build, on this
 kernel_server   a fresh server (a layer, to boot machines from) with that channel in it and in its config
 kernels_applied an applied server with all of KERNELS (see machine_kernels); shared, for tests that only look
 kernels_applied_clone   the same for one test alone
+small_kernel_server     a layer of an applied server with that channel and the kernel SMALL (see kernel_commands)
+tiny_kernel_server      the same with kernels that are made in seconds besides (see tiny_channel)
 boot            boots further machines for one test
 
 All have the account ADMIN (password, sudo) and the checkout at CHECKOUT.
@@ -28,11 +30,13 @@ import pytest
 
 from tests.channel.build import SERVED, layer_of
 from tests.channel.build import build as build_channel
-from tests.system import machine
+from tests.system import machine, tiny_channel
+from tests.system.kernel_commands import EMPTY_CONFIG, SMALL, SMALL_PACKAGES, kernel
 from tests.system.machine import Machine
 from tests.system.machine_claim import release_own
 from tests.system.machine_host import cache_dir, digest, require
 from tests.system.machine_image import SUITES, Layer, image
+from tests.system.machine_installer import apply_as_root
 from tests.system.machine_kernels import put_kernels_config
 from tests.system.machine_person import (
     ADMIN,
@@ -189,6 +193,31 @@ def kernels_applied(kernels_server: Applied) -> Iterator[Machine]:
 @pytest.fixture
 def kernels_applied_clone(kernels_server: Applied, boot: Boot) -> Machine:
     return boot(kernels_server[0])
+
+
+@pytest.fixture(scope="session")
+def small_kernel_server(applied_server: Applied, channel: Path, request: pytest.FixtureRequest) -> Layer:
+    """An applied server with the channel and the tiny one, both in its config, and the kernel SMALL."""
+
+    def add(target: Machine) -> Result:
+        tiny_channel.put(target)
+        target.put(CONFIG, EMPTY_CONFIG)
+        assert apply_as_root(target).ok
+        return kernel(target, "add", SMALL, "--packages", *SMALL_PACKAGES)
+
+    base = Layer(applied_server[0].suite, (layer_of(channel), *applied_server[0].directories))
+    kept = _kept_layer(base.suite, f"small-{layer_of(channel).name}-")
+    return _made(base, kept if request.config.getoption("reuse_applied") else None, request, add)[0]
+
+
+@pytest.fixture(scope="session")
+def tiny_kernel_server(small_kernel_server: Layer, channel: Path, request: pytest.FixtureRequest) -> Layer:
+    """The same with a kernel of next to nothing besides."""
+
+    def add(target: Machine) -> Result:
+        return kernel(target, "add", "tiny", "--packages", "tiny")
+
+    return _made(small_kernel_server, None, request, add)[0]
 
 
 def _made(base: Layer, kept: Path | None, request: pytest.FixtureRequest, work: Callable[[Machine], Result]) -> Applied:
