@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from tests.system.machine import Machine
 from tests.system.machine_image import DOMAIN, HOSTNAME
+from tests.system.machine_person import REPOSITORY, Person
 from tests.system.machine_process import run
 
 SITE = f"{HOSTNAME}.{DOMAIN}"
@@ -43,6 +44,60 @@ def chromium(machine: Machine, home: Path) -> Iterator[BrowserContext]:
             yield context
         finally:
             context.close()
+
+
+def open_lab(page: Page, person: Person) -> Locator:
+    """Sign in on the login page, and return JupyterLab's launcher."""
+    page.get_by_label("Username").fill(person.name)
+    page.get_by_label("Password").fill(person.password or "")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"https://{SITE}/user/{person.name}/lab**")
+    launcher = page.locator(".jp-Launcher")
+    expect(launcher).to_be_visible()
+    page.get_by_role("button", name="No", exact=True).click()  # JupyterLab asks once whether to show its news.
+    return launcher
+
+
+def open_notebook(page: Page, launcher: Locator, kernel: str) -> None:
+    """Open a new notebook with a kernel, as the launcher calls it, and wait until that can be used."""
+    launcher.locator("[data-category=Notebook]").get_by_title(kernel).click()
+    await_kernel(page, kernel)
+
+
+def await_kernel(page: Page, kernel: str) -> None:
+    """Wait until the notebook on the page has that kernel, and it can be used."""
+    expect(page.locator(".jp-NotebookPanel-toolbar").get_by_text(kernel)).to_be_visible()
+    expect(page.get_by_role("button", name=f"{kernel} | Idle")).to_be_visible()
+
+
+def run_cell(page: Page, number: int, code: str) -> Locator:
+    """Type code into a cell and run it; returns its output."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+    editor = cell.locator(".cm-content")
+    editor.click()
+    expect(editor).to_be_focused()
+    page.keyboard.insert_text(code)
+    expect(editor).to_contain_text(code.splitlines()[-1])
+    page.keyboard.press("Shift+Enter")
+    return cell.locator(".jp-OutputArea")
+
+
+def listen(page: Page) -> list[str]:
+    """What goes wrong in the page from now on."""
+    complaints: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(f"{message.location['url']}: {message.text}")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
+def screenshot(page: Page, machine: Machine, name: str) -> None:
+    """Keep what the page looks like with the artefacts of the run."""
+    page.screenshot(path=REPOSITORY / "artefacts" / f"{machine.suite}-{name}.png")
 
 
 def _in_network_of(machine: Machine, home: Path) -> Path:
