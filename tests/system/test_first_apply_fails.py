@@ -12,7 +12,7 @@ from tests.system.conftest import Boot
 from tests.system.machine import Machine
 from tests.system.machine_image import Layer
 from tests.system.machine_installer import JOURNAL, apply_as_root, applying, failed, pending
-from tests.system.machine_person import ADMIN, CHECKOUT, apply
+from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG, apply
 from tests.system.machine_process import Result
 from tests.system.machine_snapshot import differences, managed
 from tests.system.visitor import HOST, Visitor
@@ -63,7 +63,7 @@ def test_everything_is_undone(undone: Machine) -> None:
         "/etc/jupyterhub /etc/sudoers.d/jupyterhub /etc/nginx/conf.d /etc/pam.d/jupyterhub /etc/systemd/system/jupyter*"
     )
     left = undone.run(f"find {ours} /etc/tmpfiles.d/jupyterhub.conf -not -type d", check=False).stdout
-    assert left.split() == [FRAGMENT]
+    assert sorted(left.split()) == [FRAGMENT, CONFIG]
     assert undone.run("ls -A /opt/jupyter").stdout.split() == ["revisions"]
     assert undone.run("systemctl --failed --no-legend; systemctl list-units --no-legend 'jupyter*'").stdout == ""
     assert ADMIN.name not in undone.run("getent group jupyterhub-users", check=False).stdout

@@ -110,8 +110,8 @@ def test_nobody_sees_a_build_nor_its_variables(host: Machine) -> None:
 
 def test_what_a_person_has_set_reaches_no_build(host: Machine) -> None:
     names = (
-        "PYTHONPATH", "PYTHONHOME", "LD_PRELOAD", "BASH_ENV", "ENV", "R_LIBS", "R_PROFILE", "JULIA_DEPOT_PATH", "TMPDIR",
-        "JULIA_PROJECT", "GOPATH", "GOFLAGS", "GOPROXY", "GOCACHE", "CONDA_PREFIX", "PIP_CONFIG_FILE",
+        "PYTHONPATH", "PYTHONHOME", "LD_PRELOAD", "BASH_ENV", "ENV", "R_LIBS", "R_PROFILE", "JULIA_DEPOT_PATH",
+        "TMPDIR", "JULIA_PROJECT", "GOPATH", "GOFLAGS", "GOPROXY", "GOCACHE", "CONDA_PREFIX", "PIP_CONFIG_FILE",
     )  # fmt: skip
     said = as_installer(
         host,
