@@ -44,6 +44,8 @@ sys.path.insert(0, os.getcwd())
 reached = False
 def look(name, arguments):
     global reached
+    if name == "os.kill":
+        return  # our own
     if reached:
         os.kill(os.getpid(), signal.SIGKILL)
     if name == event and place in " ".join(map(str, arguments)):
