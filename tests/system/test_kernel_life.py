@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -302,6 +303,9 @@ def test_damage_is_found_and_mended(host: Machine) -> None:
         assert "is as it was built" in kernel(host, "check", SMALL).stdout
         assert python(host, "import requests; print(requests.certs.where())").startswith(current(host))
         assert person.run("import wave; 6 * 7") == "42"
+        assert Path(prefix).name in revisions(host), "somebody works in it"
+    kernel(host, "gc")
+    assert Path(prefix).name not in revisions(host)
 
 
 def complaint_of_check(machine: Machine) -> dict[str, Any]:
