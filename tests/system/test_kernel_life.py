@@ -35,6 +35,9 @@ from tests.system.machine_image import Layer
 from tests.system.machine_installer import apply_as_root
 from tests.system.machine_person import ADMIN, CONFIG
 
+# What is looked at is the same on every suite; each has its share of the long tests.
+pytestmark = pytest.mark.only_on("sid")
+
 CHANNELS = [SERVED.as_uri(), tiny_channel.ADDRESS]
 ENVIRONMENT = """\
 name: theirs

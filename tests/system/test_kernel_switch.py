@@ -14,6 +14,9 @@ from tests.system.machine_kernels import KERNELS, kernel_command
 from tests.system.machine_person import CONFIG
 from tests.system.visitor import Visitor, member
 
+# What is looked at is the same on every suite; each has its share of the long tests.
+pytestmark = pytest.mark.only_on("bookworm")
+
 OLD = "2.31.0"
 """A version of requests that the channel has besides a newer one."""
 VERSION = "import requests; print(requests.__version__)"
