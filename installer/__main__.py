@@ -74,8 +74,8 @@ def prepare_process():
 def without_environment(dry_run):
     # type: (bool) -> int | None
     """Uninstall where nothing is installed, which must not install anything; None where there is something to do."""
-    from installer import remains
     from installer.bootstrap import CHECKOUT, leave_no_bytecode
+    from installer.host import remains
     from installer.host.errors import Problem
 
     if not remains.never_began():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from rich.markup import escape
 
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
             output.out.print(line)
         if arguments.dry_run:
             return ExitCode.DONE
-        uninstall.check_where_we_run()
+        uninstall.check_where_we_run(going)
         if not arguments.yes and not _sure():
             output.out.print("Nothing was changed.")
             return ExitCode.DONE
@@ -123,12 +122,8 @@ def summary(outcome: Outcome) -> Iterator[str]:
     yield ""
     if outcome.archive is not None:
         yield f"Config, secrets and the hub's database are kept in [bold]{escape(str(outcome.archive))}[/]."
-    for directory in outcome.others:
-        yield f"{escape(str(directory))} stays, for what is in it isn't the installer's: {escape(_within(directory))}"
+    for directory, names in outcome.others.items():
+        why = f"has what isn't the installer's: {', '.join(names[:5])}" if names else "is in use, or mounted"
+        yield f"{escape(str(directory))} stays; it {escape(why)}{', ...' if names[5:] else ''}"
     if not outcome.failures:
         yield "[bold green]JupyterHub is off this server.[/]"
-
-
-def _within(directory: Path) -> str:
-    names = sorted(entry.name for entry in directory.iterdir())
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")  # noqa: PLR2004 - a line's worth

@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from installer import remains
 from installer.commands import selftest, uninstall_places
 from installer.engine.executor import Reporter, as_problem
 from installer.engine.graph import in_order
 from installer.engine.plan import Action, Change, observe
 from installer.engine.resource import Attributes, Resource
-from installer.engine.store import Store
-from installer.host import files, packages, paths, systemd
+from installer.engine.store import Generation, Store, now
+from installer.host import files, packages, paths, remains, systemd
 from installer.host.errors import Problem
 from installer.host.process import run
 from installer.kernels import leftovers
@@ -55,12 +54,12 @@ class Outcome:
     """What came of it.
 
     archive: where the state is kept. failures: what could not be done, with the reason.
-    others: directories of ours that stay for what somebody else has put there.
+    others: directories of ours that stay, each with the names of what somebody else has put there.
     """
 
     archive: Path | None = None
     failures: dict[str, Problem] = field(default_factory=dict)
-    others: tuple[Path, ...] = ()
+    others: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
 
 def look() -> Uninstall:
@@ -78,7 +77,7 @@ def look() -> Uninstall:
         found=found,
         packages=tuple(sorted({*mine, *record.installed} & there - (there if record.found is None else record.found))),
         servers=_servers(),
-        archive=_noted_archive(store),
+        archive=_noted_archive(store.newest()),
     )
 
 
@@ -87,13 +86,22 @@ def plan_purge(going: Uninstall) -> packages.Purge:
     return packages.plan_purge(going.packages, packages.read_record().found or ())
 
 
-def check_where_we_run() -> None:
-    """Refuse to end the very server that this runs in. Raises Problem."""
+def check_where_we_run(going: Uninstall) -> None:
+    """Refuse to end the very server that this runs in, and to reach into what is mounted. Raises Problem."""
     if paths.USERS_SLICE in Path("/proc/self/cgroup").read_text(encoding="ascii", errors="replace"):
         raise Problem(
             "this terminal is part of a user's server, which would be stopped in the middle of it",
             "log in by ssh, or at the machine, and run it there",
         )
+
+    ours = {r.path for r in going.resources if isinstance(r, Directory)}
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        mounted = Path(line.split()[4])  # proc(5); a space in it is written as \\040
+        if mounted not in ours and ours.intersection(mounted.parents):
+            raise Problem(
+                f"a file system is mounted at {mounted}, in a directory that would be removed",
+                f"unmount it, so that nothing on it is lost, then run uninstall again: umount {mounted}",
+            )
 
 
 def carry_out(
@@ -110,10 +118,10 @@ def carry_out(
         with _hub_stopped(going):
             reporter.step("keep a copy of config, secrets and the hub's database")
             outcome.archive = keep()
-            _note_archive(going.store, outcome.archive)
+            _note_archive(outcome.archive)
     going.store.journal.begin(by=by, remembered=going.store.remembered())
     _Removal(going, outcome, reporter).run(purge)
-    outcome.others = tuple(r.path for r in going.resources if isinstance(r, Directory) and r.path.is_dir())
+    outcome.others = _others(going)
     return outcome
 
 
@@ -165,6 +173,17 @@ class _Removal:
             raise files.unwritable(Path(error.filename or resource.name), error) from error
         self._going.store.journal.done(change)
         self._reporter.ended(change, 0.0)
+
+
+def _others(going: Uninstall) -> dict[Path, tuple[str, ...]]:
+    """The directories that stay for what is in them; with nothing, where it is because they are mounted."""
+    there = {r.path for r in going.resources if isinstance(r, Directory) and r.path.is_dir()}
+    within = {directory: {*directory.iterdir()} for directory in there}
+    return {
+        directory: tuple(sorted(entry.name for entry in within[directory] - there))
+        for directory in sorted(there)
+        if not within[directory] or within[directory] - there
+    }
 
 
 def _shared(resource: Resource, found: Collection[str]) -> bool:
@@ -253,20 +272,17 @@ def _nginx_pages() -> list[Path]:
     return [page] if same else []
 
 
-def _note_archive(store: Store, archive: Path) -> None:
-    said = {"path": str(archive), "generation": _newest(store)}
+def _note_archive(archive: Path) -> None:
+    said = {"path": str(archive), "at": now()}
     files.write(remains.ARCHIVE_NOTE, json.dumps(said).encode(), mode=0o600)
 
 
-def _noted_archive(store: Store) -> Path | None:
+def _noted_archive(newest: Generation | None) -> Path | None:
     """The copy that an earlier uninstall has made of the very state that there is; None where it has to be made."""
     try:
         said = json.loads(remains.ARCHIVE_NOTE.read_text(encoding="utf-8"))
-        archive = Path(said["path"])
-        return archive if said["generation"] == _newest(store) and archive.is_file() else None
+        archive, at = Path(said["path"]), str(said["at"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _newest(store: Store) -> int:
-    return max(store.numbers(), default=0)
+    # After an apply that came to its end, there is state again that nobody has kept.
+    return archive if archive.is_file() and (newest is None or newest.at <= at) else None

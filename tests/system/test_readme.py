@@ -54,9 +54,9 @@ def test_from_top_to_bottom(server: Layer, boot: Boot) -> None:
     assert "physics" in _type(fresh, add_kernel).stdout.splitlines()[-1]
     assert _prefix_in_kernel(fresh, "physics", user="grace").startswith("/opt/jupyter/kernels/physics/")
 
-    remove, purge = _blocks("Take it off again")
-    _type(fresh, remove)
-    _type(fresh, purge, answers="y\n")
+    show, remove = _blocks("Take it off again")
+    assert "python3-venv" in _type(fresh, show).stdout
+    assert "off this server" in _type(fresh, remove).stdout
     fresh.run(["userdel", "--remove", "grace"], check=False)
     after = _state(fresh)
     assert "\n".join(sorted(after - before)) == "", "left behind"

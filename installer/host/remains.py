@@ -11,7 +11,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from installer.bootstrap import MARKER
 from installer.host import files, packages, paths
 from installer.host.errors import Problem
 
@@ -42,7 +41,7 @@ def check_explained(state: Path = paths.INSTALLER_STATE) -> None:
 
 def never_began(state: Path = paths.INSTALLER_STATE) -> bool:
     """Whether there is nothing that an uninstall would need the installer's own environment for."""
-    return not anything_to_say(state) and not any((state / _ENVIRONMENTS).glob(f"*/{MARKER}"))
+    return not anything_to_say(state) and not any((state / _ENVIRONMENTS).glob(f"*/{paths.COMPLETE}"))
 
 
 def leave(*, dry_run: bool) -> int:
@@ -63,7 +62,7 @@ def take_away(state: Path = paths.INSTALLER_STATE) -> None:
             _remove(state / name)
             if state.is_dir():
                 files.fsync_directory(state)
-        for marker in (state / _ENVIRONMENTS).glob(f"*/{MARKER}"):
+        for marker in (state / _ENVIRONMENTS).glob(f"*/{paths.COMPLETE}"):
             marker.unlink()  # half of one must not be started in
         _remove(state / _ENVIRONMENTS)
         _remove(paths.INSTALLER_RUN)
