@@ -101,6 +101,9 @@ def test_refused_with_nothing_done(campus: Machine) -> None:
     nobody = uninstall(campus)
     assert nobody.code == 2
     assert "hint: look at what is listed above, then run it with --yes" in nobody.stderr
+    asked = campus.run(["script", "-qec", " ".join(words()), "/dev/null"], cwd=CHECKOUT, stdin="\n")
+    assert "Remove all this? [y/N]" in asked.stdout
+    assert "Nothing was changed." in asked.stdout.splitlines()[-1]
     for file, damage in (
         (JOURNAL, "echo nonsense > {}"),
         (f"{STATE}/generations/000001.json", """sed -i 's/^{{$/{{"of_tomorrow": 1,/' {}"""),
