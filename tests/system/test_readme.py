@@ -23,7 +23,6 @@ VOLATILE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/v
 LEFT_BY_OTHERS = re.compile(
     r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)- "  # copies from before the last change
     r"|\w+  /etc/(ld\.so\.cache|subuid|subgid)"
-    r"|/var/www\b"  # nginx's welcome page, which its package does not take along
     r"|/root/\.ipython\b"  # IPython's, wherever it runs
 )
 
