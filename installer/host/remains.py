@@ -25,8 +25,8 @@ _ENVIRONMENTS = "env"
 
 
 def anything_to_say(state: Path = paths.INSTALLER_STATE) -> bool:
-    """Whether anything is written down there, of the host or of the time before."""
-    return any((state / name).exists() for name in (*_OF_THE_HOST, *_OF_BEFORE))
+    """Whether there is anything but the environment, which alone tells of nothing."""
+    return state.is_dir() and any(entry.name != _ENVIRONMENTS for entry in state.iterdir())
 
 
 def check_explained(state: Path = paths.INSTALLER_STATE) -> None:
@@ -54,13 +54,15 @@ def leave(*, dry_run: bool) -> int:
 
 
 def take_away(state: Path = paths.INSTALLER_STATE) -> None:
-    """Remove it, and what there is of ours below /run. What somebody else has put there stays. Raises Problem."""
+    """Remove it with all that is in it, and what there is of ours below /run. Raises Problem."""
     # A module that is imported from here on would be written into the environment's place as bytecode.
     sys.dont_write_bytecode = True
     try:
-        for name in (*_OF_THE_HOST, *_OF_BEFORE):
-            _remove(state / name)
-            if state.is_dir():
+        there = {entry.name for entry in state.iterdir()} if state.is_dir() else set()
+        others = sorted(there.difference(_OF_THE_HOST, _OF_BEFORE, (_ENVIRONMENTS,)))
+        for name in (*_OF_THE_HOST, *others, *_OF_BEFORE):
+            if name in there:
+                _remove(state / name)
                 files.fsync_directory(state)
         for marker in (state / _ENVIRONMENTS).glob(f"*/{paths.COMPLETE}"):
             marker.unlink()  # half of one must not be started in
@@ -68,8 +70,7 @@ def take_away(state: Path = paths.INSTALLER_STATE) -> None:
         _remove(paths.INSTALLER_RUN)
         paths.LOCK.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
-            if not any(state.iterdir()):
-                state.rmdir()
+            state.rmdir()
     except OSError as error:
         raise Problem(
             f"{error.filename or state} can't be removed: {error.strerror or error}",
