@@ -29,6 +29,10 @@ def main():
     except OSError as error:
         return refuse("this machine can't be looked at: %s" % error, "see that /proc and /etc are as they should be")
     try:
+        if command == "uninstall" and not only_asks and not started_again():
+            ended = without_environment("--dry-run" in sys.argv)
+            if ended is not None:
+                return ended
         return in_own_environment()
     except KeyboardInterrupt:
         return refuse("interrupted; nothing was changed", "run the same command again")
@@ -65,6 +69,23 @@ def prepare_process():
             if null != number:
                 os.close(null)
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
+def without_environment(dry_run):
+    # type: (bool) -> int | None
+    """Uninstall where nothing is installed, which must not install anything; None where there is something to do."""
+    from installer.bootstrap import CHECKOUT, leave_no_bytecode
+    from installer.host import remains
+    from installer.host.errors import Problem
+
+    if not remains.never_began():
+        return None
+    try:
+        return remains.leave(dry_run=dry_run)
+    except Problem as problem:
+        return refuse(problem.what, problem.hint)
+    finally:
+        leave_no_bytecode(CHECKOUT)
 
 
 def in_own_environment():

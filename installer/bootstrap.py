@@ -20,7 +20,7 @@ REQUIREMENTS = CHECKOUT / "installer" / "locks" / "installer.txt"
 STARTED_IN = "JUPYTERHUB_INSTALLER_ENVIRONMENT"
 """Set for the second start to the environment it should be in: one that isn't there must not try again for ever."""
 
-MARKER = ".complete"
+MARKER = paths.COMPLETE
 """Written last into an environment, by its build."""
 
 # The checkout comes as the first argument: isolated mode neither reads PYTHONPATH nor looks into the current directory.

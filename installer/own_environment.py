@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from installer.bootstrap import MARKER, REQUIREMENTS, usable
+from installer.host import packages
 from installer.host.downloads import explained
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, Completed, run
@@ -39,6 +40,8 @@ def build_alone(environment: Path, root: bool) -> None:
             _say("Waiting for another installer that prepares the same environment …")
             fcntl.flock(lock, fcntl.LOCK_EX)
         if not usable(environment):
+            if root:
+                packages.note_found()
             _build(environment, root)
             _remove_others(environment)
 
@@ -58,7 +61,9 @@ def _build(environment: Path, root: bool) -> None:
             [
                 environment / "bin" / "python", "-I", "-m", "pip", "install", "--quiet", "--require-hashes",
                 "--no-deps", "--only-binary", ":all:", "--no-compile", "--no-input", "--disable-pip-version-check",
-                "--no-warn-script-location", "--retries", "3", "--timeout", "30", "--requirement", REQUIREMENTS,
+                # It runs once, and a cache would stay behind in root's home.
+                "--no-cache-dir", "--no-warn-script-location", "--retries", "3", "--timeout", "30",
+                "--requirement", REQUIREMENTS,
             ],
             env=home,
             timeout=900,
@@ -85,6 +90,7 @@ def _install_venv_package(package: str, root: bool) -> None:
             f"this Python can't make environments: the package {package} is missing",
             f"install it with: sudo apt install {package}",
         )
+    packages.note_installed(package)
     _say(f"Installing {package} …")
     done = _apt("install", "--yes", "--no-install-recommends", package)
     if not done.ok and any(sign in f"{done.stdout}{done.stderr}".lower() for sign in _STALE_LISTS):

@@ -95,3 +95,12 @@ def agreed(question: str) -> bool:
     except EOFError:
         out.print()
         return False
+
+
+def sure(question: str) -> bool:
+    """Ask a person about what can't be taken back; Enter and the end of the input are no."""
+    try:
+        return out.input(f"{question} [y/N] ", markup=False).strip().lower() in {"y", "yes"}
+    except EOFError:
+        out.print()
+        return False

@@ -35,17 +35,18 @@ def run_selftest(site: Site) -> float:
 
 @contextmanager
 def _throw_away_member() -> Iterator[None]:
-    _remove_account()
+    remove_account()
     home_mode = ["--key", "HOME_MODE=0700"]
     run(["useradd", "--create-home", *home_mode, "--shell", "/bin/sh", "--comment", COMMENT, "--", paths.SELFTEST_USER])
     try:
         run(["gpasswd", "--add", paths.SELFTEST_USER, paths.MEMBERS_GROUP])
         yield
     finally:
-        _remove_account()
+        remove_account()
 
 
-def _remove_account() -> None:
+def remove_account() -> None:
+    """Remove the throw-away member, should there be one. Raises Problem where an account of that name isn't ours."""
     try:
         entry = pwd.getpwnam(paths.SELFTEST_USER)
     except KeyError:

@@ -140,7 +140,7 @@ def _run_along_the_graph(
             except Exception as error:
                 if failures is None:
                     raise
-                failures[change.resource.key] = problem = _as_problem(error)
+                failures[change.resource.key] = problem = as_problem(error)
                 reporter.failed(change, problem)
             else:
                 reporter.ended(change, seconds)
@@ -148,11 +148,11 @@ def _run_along_the_graph(
             sorter.done(change.resource.key)
 
 
-def _as_problem(error: Exception) -> Problem:
-    """Why one optional change was not made; a mistake of ours, too, keeps no other from being made."""
+def as_problem(error: Exception) -> Problem:
+    """Why one change was not made, where others are made all the same; a mistake of ours keeps nobody from those."""
     if isinstance(error, Problem):
         return error
-    log.debug("an optional change failed", exc_info=error)
+    log.debug("one change of several failed", exc_info=error)
     first = str(error).partition("\n")[0]
     return Problem(
         f"the installer made a mistake: {type(error).__name__}: {first}",

@@ -92,6 +92,12 @@ class Resource(BaseModel, ABC):
     def remove(self) -> None:
         """Take it away; nothing happens where it is already gone. Raises Problem."""
 
+    def give_back(self, before: Attributes) -> None:
+        """Asked at the end of what was there before any run of ours: have it as it was. Most of it still is.
+
+        before: the attributes that it had. Raises Problem.
+        """
+
     def as_before(self, before: Attributes, text: str | None) -> Resource | None:
         """This resource as it was before a change, to undo that; None where removing it is the way back.
 

@@ -41,6 +41,7 @@ def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, ve
     the generation, and tried again by the next run, which finds it missing.
     """
     previous = store.newest()
+    store.found.note(plan, {*store.managed(), *store.left()})
     store.journal.begin(by=request.by, remembered=request.remembered)
     try:
         execute(plan, store.journal, reporter)

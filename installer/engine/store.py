@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from installer.engine.found import Found
 from installer.engine.plan import Action, Change, observe
 from installer.engine.resource import Resource
 from installer.host import files
@@ -127,6 +128,7 @@ class Store:
         self._directory = directory
         self._kinds = kinds
         self.journal = Journal(directory / "journal.jsonl")
+        self.found = Found(directory / "found.json")
 
     def prepare(self) -> None:
         """Create the directories. Raises Problem."""

@@ -66,7 +66,7 @@ _BESIDE = f"""\
 |---|---|---|
 | `python3-venv` | package | installed first of all, for the installer itself, where it is missing |
 | `{paths.HUB_STATE}/jupyterhub.sqlite` | {paths.HUB_USER} | the hub's database: users, their tokens, what runs |
-| `{paths.INSTALLER_STATE}/` | root, 0711 | the installer's own: environment; root's alone: journal, generations |
+| `{paths.INSTALLER_STATE}/` | root, 0711 | its own: environment; root's alone: journal, generations, what was found |
 | `{paths.LOCK}` | root | held by the one run at a time |
 | `{paths.INSTALLER_RUN}/` | root | candidates of files while they are checked |
 | `{_SLICE}-UID.slice` | the user | a slice for each user, a scope in it for each server |

@@ -38,5 +38,11 @@ class ConfigProblem(Problem):
     exit_code = ExitCode.USAGE
 
 
+class UsageProblem(Problem):
+    """The command line doesn't say enough for it to be done; nothing was changed."""
+
+    exit_code = ExitCode.USAGE
+
+
 class Conflict(Problem):
     """Something on the host that isn't ours stands where ours should go; nothing was changed."""

@@ -124,15 +124,16 @@ def remove(path: Path) -> None:
 def unwritable(path: Path, error: OSError) -> Problem:
     """The Problem that tells of a failed write, with what to do for the usual causes."""
     hints = {
-        "ENOSPC": "make room on that file system (df -h), then run apply again",
-        "EDQUOT": "raise the quota of that file system, then run apply again",
-        "EROFS": "the file system is mounted read-only: see dmesg, remount it, then run apply again",
+        "ENOSPC": "make room on that file system (df -h), then run the same command again",
+        "EDQUOT": "raise the quota of that file system, then run the same command again",
+        "EROFS": "the file system is mounted read-only: see dmesg, remount it, then run the same command again",
         "EACCES": "run it as root: sudo python3 -m installer apply",
-        "EPERM": "see lsattr and mount for what forbids root to write there, then run apply again",
+        "EPERM": "see lsattr and mount for what forbids root to write there, then run the same command again",
     }
     name = errno_name(error)
     return Problem(
-        f"{path} can't be written: {error.strerror or error}", hints.get(name, "mend that, then run apply again")
+        f"{path} can't be written: {error.strerror or error}",
+        hints.get(name, "mend that, then run the same command again"),
     )
 
 

@@ -69,6 +69,8 @@ SERVER_SETTINGS = JUPYTER_ETC / "jupyter_server_config.json"
 # --- state ---------------------------------------------------------------------------------------
 HUB_STATE = Path("/var/lib/jupyterhub")
 INSTALLER_STATE = Path("/var/lib/jupyterhub-installer")
+COMPLETE = ".complete"
+"""The name of the file that is written last into the installer's own environment: without it that is half of one."""
 CACHE = Path("/var/cache/jupyterhub-installer")
 
 # --- sockets and runtime -------------------------------------------------------------------------

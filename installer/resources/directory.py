@@ -80,3 +80,7 @@ class Directory(AtPath):
         except OSError as error:
             if error.errno not in {errno.ENOTEMPTY, errno.EBUSY}:
                 raise Problem(f"{self.path} can't be removed: {error.strerror}", "see mount and lsattr") from error
+
+    def give_back(self, before: Attributes) -> None:
+        """Remove it if it is empty: it was made for what goes now, if by somebody's hand."""
+        self.remove()

@@ -96,6 +96,11 @@ class DisabledSite(AtPath):
         """Nothing of ours, where the link was there."""
         return None if before["link"] == "present" else self
 
+    def give_back(self, before: Attributes) -> None:
+        """Put it back where there was one."""
+        if before["link"] == "present":
+            self.remove()
+
     def remove(self) -> None:
         """Put it back, if what it pointed at is still there."""
         if not self.path.exists() and not self.path.is_symlink() and (self.path.parent / self.target).exists():

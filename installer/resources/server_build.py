@@ -160,7 +160,8 @@ def _install_proxy(revision: Path, cache: Path) -> None:
             f"--cache={cache}",
         ],
         revision,
-        {"NODE_USE_SYSTEM_CA": "1"},
+        # npm would keep what it compiles in the /tmp that everybody shares, for ever.
+        {"NODE_USE_SYSTEM_CA": "1", "NODE_DISABLE_COMPILE_CACHE": "1"},
     )  # fmt: skip
 
 

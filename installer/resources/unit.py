@@ -117,6 +117,15 @@ class Service(Resource):
         if not self.shared and self.probe() is not None:
             run(["systemctl", "disable", "--now", "--quiet", self.unit], timeout=180)
 
+    def give_back(self, before: Attributes) -> None:
+        """Disabled again where it was, and stopped where it did not run."""
+        if self.probe() is None:
+            return
+        if before["active"] != "active":
+            run(["systemctl", "stop", "--", self.unit], timeout=180)
+        if not before["enabled"]:
+            run(["systemctl", "disable", "--quiet", self.unit])
+
     # A reload leaves no trace in systemd, so the time of ours is kept beside it, until the next boot.
     @property
     def _stamp_file(self) -> Path:

@@ -14,6 +14,26 @@ _PASSING = (
     "/var/lib/jupyterhub-installer/env", CHECKOUT,
 )  # fmt: skip
 
+_CONTENTS = r"""
+import hashlib, json, os, pathlib, re, stat, sys
+passing, found = re.compile(sys.argv[1]), {}
+def look(directory):
+    for entry in list(os.scandir(directory)):
+        if passing.fullmatch(entry.path):
+            continue
+        status = entry.stat(follow_symlinks=False)
+        said = f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid}"
+        if entry.is_symlink():
+            said += f" -> {os.readlink(entry.path)}"
+        elif entry.is_file():
+            said += f" {hashlib.sha256(pathlib.Path(entry.path).read_bytes()).hexdigest()}"
+        found[entry.path] = said
+        if entry.is_dir(follow_symlinks=False):
+            look(entry.path)
+look("/")
+print(json.dumps(found))
+"""
+
 MANAGED = (
     "/etc/jupyterhub", "/etc/sudoers.d", "/etc/nginx/conf.d", "/etc/nginx/sites-enabled", "/etc/systemd/system",
     "/etc/pam.d", "/etc/tmpfiles.d", "/opt", "/var/cache/jupyterhub-installer", "/var/lib/jupyterhub-installer",
@@ -50,6 +70,18 @@ def snapshot(machine: Machine) -> dict[str, str]:
     words[-1:] = [")", "-prune", "-o", "-printf", "%p\\t%y %m %U:%G %s %C@ %l\\n"]
     lines = machine.run(words).stdout.splitlines()
     return dict(line.split("\t", 1) for line in lines)
+
+
+def contents(machine: Machine, passing: str) -> dict[str, str]:
+    """Every path of the machine with mode, owner and content; its packages; its units and whether they are enabled.
+
+    passing: which paths to leave out, with all below them.
+    """
+    found = dict(json.loads(machine.run(["python3", "-c", _CONTENTS, passing], timeout=180).stdout))
+    packages = machine.run(["dpkg-query", "--show", "--showformat=${Package} ${Version} ${db:Status-Abbrev}\n"]).stdout
+    units = machine.run(["systemctl", "list-unit-files", "--no-legend", "--no-pager"]).stdout
+    found |= dict.fromkeys((f"package {line}" for line in packages.splitlines()), "there")
+    return found | dict.fromkeys((f"unit {' '.join(line.split())}" for line in units.splitlines()), "there")
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
