@@ -14,7 +14,7 @@ AREA = "PAM"
 _RULES = Path("/etc/pam.d")
 _MODULES = ("/lib/*/security", "/usr/lib/*/security", "/lib/security", "/usr/lib/security")
 _RULE = re.compile(r"\s*(-?\w+)\s+(\[[^\]]*\]|\w+)\s+(\S+)")
-_AGAIN = "sudo pam-auth-update --package"
+_AGAIN = "sudo pam-auth-update --force"
 
 
 def look(_: Server) -> list[Finding]:
@@ -38,9 +38,8 @@ def judge(texts: Mapping[str, str | None], there: Iterable[str]) -> list[Finding
         for kind, control, module in _lines(text):
             if module not in modules and not kind.startswith("-"):
                 what = f"{_RULES / name} asks {module}, which is not there"
-                found.append(
-                    problem(AREA, what, f"install the package that has it (apt-file find {module}), or: {_AGAIN}")
-                )
+                mend = f"install the package that has it, or take the line out: sudoedit {_RULES / name}"
+                found.append(problem(AREA, what, mend))
             if kind == "auth" and module == "pam_permit.so" and not asked:
                 what = f"{_RULES / name} lets everybody in before anything is asked ({control} {module})"
                 found.append(problem(AREA, what, f"take that line out: sudoedit {_RULES / name}"))

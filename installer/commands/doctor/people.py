@@ -94,7 +94,7 @@ def _judged(person: Person) -> list[Finding]:
         found.append(warning(AREA, what, f"sudo usermod --shell /bin/bash {person.name}"))
     if person.home_is == "nothing":
         what = f"{who}, and has no home ({person.home}): no server of theirs starts"
-        found.append(problem(AREA, what, f"sudo mkhomedir_helper {person.name}"))
+        found.append(problem(AREA, what, f"sudo mkhomedir_helper {person.name} 0077"))
     elif person.home_is == "another's":
         what = f"{person.home} is the home of {person.name}, and belongs to somebody else: no server of theirs starts"
         found.append(problem(AREA, what, f"sudo chown {person.name}: {person.home}"))

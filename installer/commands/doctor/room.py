@@ -14,6 +14,8 @@ from installer.host import paths
 AREA = "room"
 _MB = 1_000_000
 _BAD_MB, _LOW_MB = 200, 1_000
+_BAD_SHARE, _LOW_SHARE = 0.05, 0.1
+"""Of a small file system, such as a /run in memory, these are less."""
 _BAD_INODES, _LOW_INODES = 1_000, 10_000
 
 PLACES: Mapping[Path, str] = {
@@ -31,28 +33,38 @@ PLACES: Mapping[Path, str] = {
 
 @dataclass(frozen=True)
 class Room:
-    """One file system. places: what of ours is on it. inodes: free ones, None where they aren't counted."""
+    """One file system.
+
+    places: what of ours is on it. inodes: free ones, None where they aren't counted. no_programs: mounted noexec.
+    """
 
     places: tuple[Path, ...]
+    size: int
     free: int
     inodes: int | None
     read_only: bool
+    no_programs: bool = False
 
 
 def look(_: Server) -> list[Finding]:
     """Ask the file systems."""
-    by_device: dict[int, list[Path]] = {}
+    # By their flags too: what is mounted a second time may be so in another way.
+    mounts: dict[tuple[int, int], list[Path]] = {}
     for place in PLACES:
         if place.is_dir():
-            by_device.setdefault(place.stat().st_dev, []).append(place)
-    return judge([_room(tuple(places)) for places in by_device.values()])
+            mounts.setdefault((place.stat().st_dev, os.statvfs(place).f_flag), []).append(place)
+    return judge([_room(tuple(places)) for places in mounts.values()])
 
 
 def _room(places: tuple[Path, ...]) -> Room:
     status = os.statvfs(places[0])
-    read_only = bool(status.f_flag & os.ST_RDONLY)
     return Room(
-        places, status.f_bavail * status.f_frsize, status.f_favail if status.f_files else None, read_only=read_only
+        places,
+        size=status.f_blocks * status.f_frsize,
+        free=status.f_bavail * status.f_frsize,
+        inodes=status.f_favail if status.f_files else None,
+        read_only=bool(status.f_flag & os.ST_RDONLY),
+        no_programs=bool(status.f_flag & os.ST_NOEXEC),
     )
 
 
@@ -67,16 +79,16 @@ def _judged(room: Room) -> list[Finding]:
     place, mend = room.places[0], PLACES[room.places[0]]
     where = ", ".join(map(str, room.places))
     found = []
+    mount = f"$(df --output=target {place} | tail -1)"
+    if room.no_programs and paths.OPT in room.places:
+        what = f"no program can be run in {paths.OPT}: its file system is mounted noexec"
+        found.append(problem(AREA, what, f"sudo mount -o remount,exec {mount} (and take it out of /etc/fstab)"))
     if room.read_only:
         what = f"{where} can't be written: the file system is mounted read-only"
-        found.append(
-            problem(
-                AREA, what, f"see dmesg for why; then: sudo mount -o remount,rw $(df --output=target {place} | tail -1)"
-            )
-        )
-    if room.free < _BAD_MB * _MB:
+        found.append(problem(AREA, what, f"see dmesg for why; then: sudo mount -o remount,rw {mount}"))
+    if room.free < min(_BAD_MB * _MB, room.size * _BAD_SHARE):
         found.append(problem(AREA, f"{where}: {room.free // _MB} MB free", mend))
-    elif room.free < _LOW_MB * _MB and place != Path("/run"):
+    elif room.free < min(_LOW_MB * _MB, room.size * _LOW_SHARE):
         found.append(warning(AREA, f"{where}: {room.free // _MB} MB free", mend))
     if room.inodes is not None and room.inodes < _LOW_INODES:
         level = problem if room.inodes < _BAD_INODES else warning

@@ -14,6 +14,7 @@ from installer.host.process import run
 
 AREA = "sudo"
 _SUDO = Path("/usr/bin/sudo")
+_MAIN, _MORE = Path("/etc/sudoers"), Path("/etc/sudoers.d")
 _SECURE_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 """As sudoers.d/jupyterhub.j2 has it."""
 _SPAWNER = str(paths.VENV / "bin" / "sudospawner")
@@ -79,12 +80,12 @@ def _allowed(listed: str) -> Sequence[Finding]:
     for command in commands:
         if command not in ours:
             what = f"sudo lets {paths.HUB_USER} do more than it should: {command}"
-            mend = f"take that rule away: sudo grep -rn {paths.HUB_USER} /etc/sudoers /etc/sudoers.d"
+            mend = f"take that rule out: sudo visudo --file={_file_with(paths.HUB_USER)}"
             found.append(problem(AREA, what, mend))
     path = re.findall(r"secure_path=([^,\s]+)", listed)
     if ours and path and path[-1].replace("\\", "") != _SECURE_PATH:
         what = f"another rule gives {paths.HUB_USER} a secure_path of its own: {path[-1]}"
-        mend = "take it out, or set it for others alone: sudo grep -rn secure_path /etc/sudoers /etc/sudoers.d"
+        mend = f"take it out, or set it for others alone: sudo visudo --file={_file_with('secure_path')}"
         found.append(problem(AREA, what, mend))
     return found
 
@@ -99,3 +100,9 @@ def _is_ours(command: str) -> bool:
     who, _, what = command.partition(")")
     groups = re.sub(r"[\s(]", "", who)
     return groups == f"%{paths.MEMBERS_GROUP},!#0" and what.split() == ["NOPASSWD:", _SPAWNER]
+
+
+def _file_with(word: str) -> Path:
+    """The file of sudo's rules that a rule is most likely in: the last one that has a word in it and isn't ours."""
+    files = [_MAIN, *sorted(file for file in _MORE.glob("*") if file != paths.SUDOERS)]
+    return next((file for file in reversed(files) if file.is_file() and word.encode() in file.read_bytes()), _MAIN)

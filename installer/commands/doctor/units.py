@@ -8,6 +8,7 @@ from installer.commands import health
 from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
 from installer.commands.doctor.server import Server
 from installer.host import systemd
+from installer.host.process import run
 from installer.host.systemd import UnitState
 
 AREA = "units"
@@ -29,7 +30,9 @@ def judge(states: Sequence[UnitState], said: Mapping[str, str]) -> list[Finding]
 def _judged(state: UnitState, said: str) -> list[Finding]:
     name = state.name
     if state.load == "masked":
-        return [problem(AREA, f"{name} is masked", f"sudo systemctl unmask --now {name} && {APPLY}")]
+        return [
+            problem(AREA, f"{name} is masked", f"sudo systemctl unmask {name} && sudo systemctl enable --now {name}")
+        ]
     if state.load == "not-found":
         return [problem(AREA, f"{name} is not there", APPLY)]
     found = []
@@ -59,5 +62,7 @@ def _quoted(said: str) -> str:
 
 
 def _last_line(unit: str) -> str:
-    lines = [line for line in systemd.journal_tail(unit, lines=10).splitlines() if not line.startswith(unit)]
-    return lines[-1][:300] if lines else ""
+    """What the unit's own processes have said last; where they have said nothing, what systemd says of it."""
+    words = ["journalctl", f"_SYSTEMD_UNIT={unit}", "--boot", "--lines=1", "--output=cat", "--no-pager", "--quiet"]
+    said = run(words, check=False, timeout=5).stdout.strip() or systemd.journal_tail(unit, lines=1)
+    return said.splitlines()[-1][:300] if said else ""
