@@ -27,12 +27,12 @@ GENERATIONS = "/var/lib/jupyterhub-installer/generations"
 DATABASE = "/var/lib/jupyterhub/jupyterhub.sqlite"
 NOT_HERE = "203.0.113.9"
 
-A_SERVER_THAT_IS_GONE = f"""
-import sqlite3
-line = sqlite3.connect("{DATABASE}")
+A_SERVER_THAT_IS_GONE = """
+import sqlite3, sys
+line = sqlite3.connect(sys.argv[1])
 line.execute("insert into users (id, name, admin, cookie_id) values (77, 'grace', 0, 'c')")
 line.execute("insert into servers (id, ip, port, base_url) values (77, '127.0.0.1', 9, '/user/grace/')")
-line.execute("insert into spawners (user_id, server_id, name, state) values (77, 77, '', ?)", ('{{"pid": 4000000}}',))
+line.execute("insert into spawners (user_id, server_id, name, state) values (77, 77, '', ?)", ['{"pid": 4000000}'])
 line.commit()
 """
 
@@ -248,7 +248,7 @@ BROKEN = {
     ),
     "a server that is gone": Broken(
         "routes",
-        f"python3 -c {shlex.quote(A_SERVER_THAT_IS_GONE)}",
+        f"python3 -c {shlex.quote(A_SERVER_THAT_IS_GONE)} {DATABASE}",
         "grace's server runs (process 4000000), and it doesn't",
         "sudo systemctl restart jupyterhub.service",
     ),

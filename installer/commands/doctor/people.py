@@ -11,7 +11,7 @@ from pathlib import Path
 from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
 from installer.commands.doctor.server import Member, Server, members
 from installer.host import paths
-from installer.host.invoker import AS_GOOD_AS_ROOT, has_password
+from installer.host.invoker import AS_GOOD_AS_ROOT, has_password, sudo_without_password
 from installer.host.paths import FIRST_PERSON_UID
 
 AREA = "people"
@@ -48,6 +48,24 @@ def look(server: Server) -> list[Finding]:
         return [problem(AREA, f"there is no group {paths.MEMBERS_GROUP}: nobody may log in", APPLY)]
     admins = server.situation.site.admin_users if server.situation else ()
     return judge(people, admins, _groups_of_services())
+
+
+def look_deep(_: Server) -> list[Finding]:
+    """Ask sudo of every member, which takes a while where there are many."""
+    entries = [member for member in members() if member.entry is not None]
+    return judge_sudo([member.name for member in entries if sudo_without_password(member.name)])
+
+
+def judge_sudo(unasked: Sequence[str]) -> list[Finding]:
+    """Judge members whom sudo lets do something without a password: the hub starts programs as members."""
+    return [
+        warning(
+            AREA,
+            f"{name} may use sudo without a password: whoever breaks into the hub becomes root by that",
+            f"take the rule out (sudo visudo), or: sudo gpasswd --delete {name} {paths.MEMBERS_GROUP}",
+        )
+        for name in unasked
+    ] or [ok(AREA, "no member may use sudo without a password")]
 
 
 def judge(people: Sequence[Person], admins: Sequence[str], services: Mapping[str, set[str]]) -> list[Finding]:

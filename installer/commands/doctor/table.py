@@ -70,6 +70,7 @@ TABLE = (
     Check(notify_hook.AREA, notify_hook.look),
     Check(leftovers.AREA, leftovers.look),
     Check(drift.AREA, drift.look),
+    Check(people.AREA, people.look_deep, When.DEEP),
     Check(kernels.AREA, kernels.look_deep, When.DEEP),
     Check(login.AREA, login.look, When.DEEP),
 )
