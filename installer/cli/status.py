@@ -41,6 +41,8 @@ def lines(seen: Status) -> list[str]:
     text = [f"[bold]{escape(seen.url)}[/]  {hub}", f"generation {seen.generation or '-'}"]
     if seen.interrupted:
         text.append(f"[yellow]the run of {seen.interrupted} did not come to its end: run apply to finish it[/]")
+    if seen.python:
+        text.append(f"[yellow]{escape(seen.python)}: run apply to have it built anew[/]")
     text.append("")
     for component in seen.components:
         state = f"[{_COLOURS[component.state]}]{component.state}[/]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pwd
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,15 +22,16 @@ COMMENT = "JupyterHub self-test"
 START_SECONDS = 90.0
 
 
-def run_selftest(site: Site) -> float:
+def run_selftest(site: Site, in_server: Callable[[str], object] = lambda _: None) -> float:
     """Check sudo's bounds, then start, reach and stop a server through the hub. Returns the seconds the start took.
 
+    in_server: called while the server runs, with a token of its owner's.
     Whatever it makes is removed again, also what a killed run of it left. Raises Problem.
     """
     with _throw_away_member():
         _check_sudo()
         with HubApi(site) as hub, _hub_user(hub):
-            return _check_server(site, hub)
+            return _check_server(site, hub, in_server)
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def _hub_user(hub: HubApi) -> Iterator[None]:
         hub.request("DELETE", user, expect=(204, 404))
 
 
-def _check_server(site: Site, hub: HubApi) -> float:
+def _check_server(site: Site, hub: HubApi, in_server: Callable[[str], object]) -> float:
     user = f"/users/{paths.SELFTEST_USER}"
     begun = time.monotonic()
     # 500: a hook of the admin's has failed; what it said is in the journal alone.
@@ -109,6 +110,7 @@ def _check_server(site: Site, hub: HubApi) -> float:
             answer = health.ask(front, site, path, {"Authorization": f"token {token}"})
         if answer.status_code != httpx.codes.OK:
             raise _failed(f"a member's server started, but nginx answered {answer.status_code} when asked for it")
+        in_server(token)
     finally:
         _stop(hub)
     return seconds

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from installer.commands import first_admin
-from installer.config.load import load_file
+from installer.commands import first_admin, notify
+from installer.config.load import Loaded, load_file
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
 from installer.engine.store import Store
@@ -37,6 +37,12 @@ class Situation:
 def look() -> Situation:
     """Read the config and the host; nothing is changed. Raises ConfigProblem, Conflict, Problem."""
     loaded = load_file(paths.CONFIG_FILE)
+    notify.refuse_unfit(loaded.config.notify)
+    return seen(loaded)
+
+
+def seen(loaded: Loaded) -> Situation:
+    """The same for a config that has been read. Raises ConfigProblem, Conflict, Problem."""
     host = facts.gather()
     store = Store(paths.INSTALLER_STATE, KINDS)
     admin = first_admin.choose(store.remembered())

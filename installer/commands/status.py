@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from installer.commands import health
+from installer.commands import base_python, health
 from installer.commands.situation import Situation
-from installer.engine.plan import Change, Plan
+from installer.engine.plan import Change
 from installer.host import systemd
 
 
@@ -32,6 +32,7 @@ class Status:
     generation: the newest one's number, None before the first apply.
     interrupted: when the run began that didn't end, None where there is none.
     trouble: why the hub doesn't answer (one line), None if it does.
+    python: why the server environment has to be built anew for another Python (one line), None if it hasn't.
     units: what systemd says of each of ours.
     """
 
@@ -39,31 +40,40 @@ class Status:
     generation: int | None
     interrupted: str | None
     trouble: str | None
+    python: str | None
     components: tuple[Component, ...]
     units: tuple[systemd.UnitState, ...]
 
     @property
     def healthy(self) -> bool:
         """Whether there is nothing to complain of."""
-        return self.trouble is None and all(component.state == "healthy" for component in self.components)
+        return (
+            self.trouble is None
+            and self.python is None
+            and all(component.state == "healthy" for component in self.components)
+        )
 
 
 def status(situation: Situation) -> Status:
     """Look at everything; nothing is changed."""
-    plan = situation.plan()
     numbers = situation.store.numbers()
-    newest = situation.store.newest()
+    base = base_python.look(situation.site.facts.python)
     return Status(
         url=situation.site.url,
         generation=numbers[-1] if numbers else None,
         interrupted=situation.store.interrupted(),
         trouble=health.answers(situation.site) if numbers else "nothing is installed yet",
-        components=_components(situation, plan, newest.degraded if newest else {}),
+        python=(base.broken or base.outdated or None) if base else None,
+        components=components(situation),
         units=tuple(systemd.states(health.UNITS)),
     )
 
 
-def _components(situation: Situation, plan: Plan, degraded: Mapping[str, str]) -> tuple[Component, ...]:
+def components(situation: Situation) -> tuple[Component, ...]:
+    """Compare the host with what is wanted, component by component. Raises Conflict."""
+    plan = situation.plan()
+    newest = situation.store.newest()
+    degraded = newest.degraded if newest else {}
     names = dict.fromkeys(resource.feature for resource in situation.desired)
     return tuple(
         _component(

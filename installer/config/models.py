@@ -21,7 +21,7 @@ from installer.config.kernel_values import (
     Title,
 )
 from installer.config.kinds import Kind, Unfit, items, some_text
-from installer.config.values import AccountNames, Duration, Host, UrlPath, duration_text
+from installer.config.values import AccountNames, Duration, Host, MailAddress, ProgramPath, UrlPath, duration_text
 from installer.host import paths
 
 _MINUTE = 60
@@ -124,6 +124,30 @@ class Culler(Section):
                     below=("every",),
                 )
         return self
+
+
+class Notify(Section):
+    """Who is told when a unit of the hub fails: nobody, unless this is set."""
+
+    command: ProgramPath | None = _setting(
+        None,
+        "A program of root's own that is run then, by an account without rights; what failed, with the last lines of "
+        "its journal, is on its standard input.",
+        example="/usr/local/bin/notify-failed",
+        unset="none",
+    )
+    mail: MailAddress | None = _setting(
+        None,
+        "Where a mail goes then, by way of this machine's `sendmail`.",
+        example="root",
+        unset="nowhere",
+    )
+
+    @property
+    def ways(self) -> tuple[tuple[str, str], ...]:
+        """How somebody is told, and by what; none where nobody is to be."""
+        given = (("mail", self.mail), ("command", self.command))
+        return tuple((way, to) for way, to in given if to is not None)
 
 
 class KernelEntry(Section):
@@ -234,6 +258,7 @@ class Config(Section):
     auth: Auth = Auth()
     tls: Tls = Tls()
     culler: Culler = Culler()
+    notify: Notify = Notify()
     channels: Channels = _setting(
         ("conda-forge",),
         "Where the kernels' packages come from, the preferred channel first.",

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
-from installer.config.kinds import Kind, Unfit, each_once, items, some_text
+from installer.config.kinds import Kind, Unfit, each_once, first_wrong, items, some_text
 from installer.host import paths
 
 # --- durations -----------------------------------------------------------------------------------
@@ -222,7 +222,15 @@ UrlPath = Annotated[
 
 # --- accounts ------------------------------------------------------------------------------------
 _ACCOUNT = r"[a-z0-9_][a-z0-9_.-]{0,31}"
-_NOT_FOR_PEOPLE = ("root", paths.HUB_USER, paths.PROXY_USER, paths.CULLER_USER, paths.BUILD_USER, paths.KERNELS_USER)
+_NOT_FOR_PEOPLE = (
+    "root",
+    paths.HUB_USER,
+    paths.PROXY_USER,
+    paths.CULLER_USER,
+    paths.BUILD_USER,
+    paths.KERNELS_USER,
+    paths.NOTIFY_USER,
+)
 
 
 def account_name(value: object) -> str:
@@ -262,3 +270,59 @@ AccountNames = Annotated[
     WithJsonSchema({"type": "array", "items": _ACCOUNT_NAME_SCHEMA, "uniqueItems": True}),
 ]
 """Several accounts, each once."""
+
+# --- telling of failures -------------------------------------------------------------------------
+_PROGRAM = r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.+-]+)+"
+_LONGEST_PROGRAM = 200
+
+
+def program_path(value: object) -> str:
+    """Read the absolute path of a program, of characters that need no quoting in a unit."""
+    text = some_text(value)
+    wrong = first_wrong(
+        (not text.startswith("/"), "not an absolute path"),
+        (re.search(r"\s", text), "has blanks (arguments can't be given: write a small program that gives them)"),
+        (len(text) > _LONGEST_PROGRAM, f"longer than {_LONGEST_PROGRAM} characters"),
+        (not re.fullmatch(_PROGRAM, text), "has an empty segment, . or .., or characters that are not safe in a unit"),
+    )
+    if wrong is not None:
+        raise Unfit(wrong)
+    return text
+
+
+ProgramPath = Annotated[
+    str,
+    Kind(
+        "the path of a program such as /usr/local/bin/notify-failed",
+        "Starts with `/`; letters, digits, `_`, `.`, `+` and `-` between slashes, no `.` or `..` alone, at most "
+        f"{_LONGEST_PROGRAM} characters, and no arguments. The program and all directories above it have to be "
+        "root's, with nobody else able to write there, and everybody able to run it.",
+    ),
+    BeforeValidator(program_path),
+    WithJsonSchema({"type": "string", "maxLength": _LONGEST_PROGRAM, "pattern": f"^{_PROGRAM}$"}),
+]
+"""A program of the admin's own."""
+
+_MAILBOX = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"
+_MAIL_ADDRESS = rf"{_MAILBOX}(?:@{_LABEL}(?:\.{_LABEL})*)?"
+
+
+def mail_address(value: object) -> str:
+    """Read a mail address, or the name of an account of this machine."""
+    text = some_text(value)
+    if not re.fullmatch(_MAIL_ADDRESS, text) or len(text) > _LONGEST_HOST_NAME:
+        raise Unfit("not a mail address")
+    return text
+
+
+MailAddress = Annotated[
+    str,
+    Kind(
+        "a mail address such as root or ada@example.org",
+        "An account of this machine, or an address: letters, digits, `_`, `.`, `+` and `-` before the `@`, a host name "
+        f"behind it, at most {_LONGEST_HOST_NAME} characters. A mail system has to be installed.",
+    ),
+    BeforeValidator(mail_address),
+    WithJsonSchema({"type": "string", "maxLength": _LONGEST_HOST_NAME, "pattern": f"^{_MAIL_ADDRESS}$"}),
+]
+"""Where a mail goes."""

@@ -31,7 +31,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
         Service(
             feature=FEATURE,
             unit=paths.CULLER_UNIT,
-            files=(unit.path, paths.CULLER_TOKEN),
+            files=(unit.path, paths.CULLER_TOKEN, site.revision_path),
             needs=(f"service:{paths.HUB_UNIT}",),
         ),
     )

@@ -50,7 +50,14 @@ def resources(site: Site) -> tuple[Resource, ...]:
             feature=FEATURE,
             unit=paths.HUB_UNIT,
             # The directory too: it changes when a fragment goes.
-            files=(unit.path, configuration.path, *_SECRETS, paths.CONF_D, *site.facts.hub_fragments),
+            files=(
+                unit.path,
+                configuration.path,
+                *_SECRETS,
+                paths.CONF_D,
+                *site.facts.hub_fragments,
+                site.revision_path,
+            ),
             check=(*check, str(paths.HUB_CONFIG)),
             check_as=paths.HUB_USER,
             needs=(

@@ -17,13 +17,14 @@ def unit_file(feature: str, name: str, site: Site, behind: tuple[Resource, ...] 
     """A unit from its template in units/, looked at by systemd before it is in place.
 
     name: as systemd knows it. behind: what it names of ours, and so comes first.
-    variables: what its template uses beyond paths, revision, base_url and systemd.
+    variables: what its template uses beyond paths, revision, base_url, systemd and on_failure.
     """
     text = render(
         f"units/{name}.j2",
         revision=site.revision_path,
         base_url=site.config.hub.base_url,
         systemd=site.facts.systemd,
+        on_failure=on_failure(name, site),
         **variables,
     )
     # Only this file's own faults: what it names may come right behind it.
@@ -36,6 +37,14 @@ def unit_file(feature: str, name: str, site: Site, behind: tuple[Resource, ...] 
         needs=(f"environment:{site.revision_path}", *(resource.key for resource in behind)),
         check=("systemd-analyze", "verify", "--man=no", *alone, "{}"),
     )
+
+
+def on_failure(name: str, site: Site) -> str:
+    """The unit that systemd starts when a unit of ours fails; "" where nobody is to be told, or it is that one."""
+    if name == paths.NOTIFY_UNIT or not site.config.notify.ways:
+        return ""
+    # Of what there is one of for every connection, it is the kind that is told of, and once in a while.
+    return paths.NOTIFY_UNIT.replace("@", f"@{name.removesuffix('@.service')}")
 
 
 def helper(feature: str, name: str, source: str) -> File:

@@ -12,7 +12,7 @@ from installer.host.paths import FIRST_PERSON_UID
 from installer.host.process import run
 
 _SHADOW = Path("/etc/shadow")
-_AS_GOOD_AS_ROOT = ("docker", "lxd", "incus-admin", "libvirt", "disk")
+AS_GOOD_AS_ROOT = ("docker", "lxd", "incus-admin", "libvirt", "disk")
 """Groups of Debian and Ubuntu whose members become root without a password (disk: base-passwd's users-and-groups)."""
 
 
@@ -50,7 +50,7 @@ def invoker() -> Invoker:
         return Invoker(name, f"{name} has no password to log in with")
     if sudo_without_password(name):
         return Invoker(name, f"{name} may use sudo without a password: whoever broke into the hub would be root")
-    powerful = groups_of(name, entry.pw_gid).intersection(_AS_GOOD_AS_ROOT)
+    powerful = groups_of(name, entry.pw_gid).intersection(AS_GOOD_AS_ROOT)
     if powerful:
         group = min(powerful)
         return Invoker(name, f"{name} is in the group {group}: whoever broke into the hub could become root by it")

@@ -14,6 +14,8 @@ CULLER_USER = "jupyterhub-culler"
 BUILD_USER = "jupyterhub-build"
 KERNELS_USER = "jupyterhub-kernels"
 """Owns the kernels' environments and runs what builds them: packages' own code, never as root."""
+NOTIFY_USER = "jupyterhub-notify"
+"""Tells of failed units, where the config asks for that."""
 MEMBERS_GROUP = "jupyterhub-users"
 NGINX_GROUP = "www-data"
 OWN_ADMIN = "hubadmin"
@@ -45,6 +47,8 @@ SUDOERS = Path("/etc/sudoers.d/jupyterhub")
 NGINX_SITE = Path("/etc/nginx/conf.d/jupyterhub.conf")
 NGINX_DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PAM_SERVICE = Path("/etc/pam.d/jupyterhub")
+SENDMAIL = Path("/usr/sbin/sendmail")
+"""Where every mail system of the distributions takes mail in."""
 UNITS = Path("/etc/systemd/system")
 TMPFILES = Path("/etc/tmpfiles.d/jupyterhub.conf")
 
@@ -81,6 +85,7 @@ PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
+NOTIFY_HOME = Path("/run/jupyterhub-notify")
 INSTALLER_RUN = Path("/run/jupyterhub-installer")
 LOCK = Path("/run/jupyterhub-installer.lock")
 HUB_API_PORT = 281
@@ -98,4 +103,5 @@ CULLER_UNIT = "jupyterhub-culler.service"
 PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
+NOTIFY_UNIT = "jupyterhub-notify-failed@.service"
 USERS_SLICE = "jupyterusers.slice"

@@ -15,6 +15,8 @@ _PROPERTIES = (
     "UnitFileState",
     "InactiveExitTimestampMonotonic",
     "Result",
+    "NRestarts",
+    "NeedDaemonReload",
 )
 
 
@@ -23,6 +25,7 @@ class UnitState:
     """A unit as systemd sees it.
 
     started: seconds since boot (CLOCK_MONOTONIC) at which it last began to start; 0.0 for never.
+    restarts: how often systemd has started it again by itself. stale: whether its files are newer than what is loaded.
     """
 
     name: str
@@ -32,6 +35,8 @@ class UnitState:
     enabled: str
     started: float
     result: str
+    restarts: int = 0
+    stale: bool = False
 
 
 def states(units: Sequence[str]) -> list[UnitState]:
@@ -47,6 +52,8 @@ def states(units: Sequence[str]) -> list[UnitState]:
             enabled=block["UnitFileState"],
             started=int(block["InactiveExitTimestampMonotonic"] or 0) / 1e6,
             result=block.get("Result", ""),
+            restarts=int(block.get("NRestarts") or 0),
+            stale=block.get("NeedDaemonReload") == "yes",
         )
         for unit, block in zip(units, blocks, strict=True)
     ]

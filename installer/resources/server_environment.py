@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 from typing import ClassVar
@@ -42,10 +43,13 @@ class ServerEnvironment(AtPath):
         return {"revision": self.path.name}
 
     def probe(self) -> Attributes | None:
-        """Look at the completion marker only: what is in a revision never changes after that."""
+        """Look at the completion marker, since what is in a revision never changes; and at the Python below it."""
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
             return {"revision": "not a directory"}
         revision = marked(self.path)
+        if revision is not None and not os.access(self.path / "bin" / "python", os.X_OK):
+            # It is the system's, which an upgrade of the distribution takes away.
+            return {"revision": "without its Python"}
         return None if revision is None else {"revision": revision}
 
     def foreign(self, observed: Attributes | None) -> str | None:

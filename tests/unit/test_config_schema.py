@@ -25,6 +25,8 @@ GOOD: dict[str, list[object]] = {
     "culler.timeout": [0, "0", "1h", "30m", "1d2h3m4s", "90s"],
     "culler.max_age": [0, "365d"],
     "culler.every": ["1s", "5m"],
+    "notify.command": ["/usr/local/bin/notify-failed", "/opt/a_b/c++.sh"],
+    "notify.mail": ["root", "ada@example.org", "a.b+hub@mail.example.org"],
     "channels": [
         ["conda-forge"],
         ["bioconda", "conda-forge"],
@@ -70,6 +72,8 @@ BAD: dict[str, list[object]] = {
     "culler.timeout": [1, -1, 1.5, True, "", "1", "h", "1 h", "1H", "30m1h", "1h1h", "-1h", [], {}],
     "culler.max_age": ["1w", 3600],
     "culler.every": ["1:30", 5],
+    "notify.command": ["notify", "./x", "/", "/a b", "/a/../b", "/a//b", "/a/", "/a;b", "/%i", "/a$b", 1, [], ""],
+    "notify.mail": ["", "-root", "a b", "a@", "@b", "a@b@c", "a,b", "a@-b", "a\nb", 1, []],
     "channels": [
         "conda-forge",
         [],

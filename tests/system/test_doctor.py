@@ -1,0 +1,457 @@
+"""doctor finds what is wrong with a server, says what mends it, and is silent again when that has been done."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.system.conftest import Applied
+from tests.system.machine import Machine
+from tests.system.machine_installer import apply_as_root
+from tests.system.machine_person import CHECKOUT, CONFIG, NO_KERNELS, add_person
+from tests.system.machine_process import Result
+from tests.system.visitor import until
+
+pytestmark = pytest.mark.only_on("trixie")
+
+HOOK = "/usr/local/bin/notify-failed"
+APPLY = "sudo python3 -m installer apply"
+REVISIONS = "/opt/jupyter/revisions/server"
+GENERATIONS = "/var/lib/jupyterhub-installer/generations"
+DATABASE = "/var/lib/jupyterhub/jupyterhub.sqlite"
+NOT_HERE = "203.0.113.9"
+
+A_SERVER_THAT_IS_GONE = """
+import sqlite3, sys
+line = sqlite3.connect(sys.argv[1])
+line.execute("insert into users (id, name, admin, cookie_id) values (77, 'grace', 0, 'c')")
+line.execute("insert into servers (id, ip, port, base_url) values (77, '127.0.0.1', 9, '/user/grace/')")
+line.execute("insert into spawners (user_id, server_id, name, state) values (77, 77, '', ?)", ['{"pid": 4000000}'])
+line.commit()
+"""
+
+
+class Broken(NamedTuple):
+    """What somebody does, and what doctor says to it.
+
+    mend: how what it says ends: a command is really run then. by_hand: what the admin does where it is an edit.
+    """
+
+    area: str
+    by: str
+    what: str
+    mend: str
+    by_hand: str = ""
+
+
+BROKEN = {
+    # --- units, ports, answers
+    "stopped": Broken(
+        "units",
+        "systemctl stop jupyterhub-adopt.socket",
+        "does not run",
+        "sudo systemctl start jupyterhub-adopt.socket",
+    ),
+    "disabled": Broken(
+        "units",
+        "systemctl disable --quiet jupyterhub-culler",
+        "next boot",
+        "sudo systemctl enable jupyterhub-culler.service",
+    ),
+    "masked": Broken(
+        "units",
+        "systemctl mask --now --quiet nginx",
+        "is masked",
+        "sudo systemctl unmask nginx.service && sudo systemctl enable --now nginx.service",
+    ),
+    "killed again and again": Broken(
+        "units",
+        "for i in 1 2 3; do systemctl kill --signal=KILL jupyterhub-proxy; sleep 1.5; done",
+        "has ended 3 times",
+        "sudo systemctl reset-failed jupyterhub-proxy.service",
+    ),
+    "a drop-in that systemd has not read": Broken(
+        "units",
+        "mkdir -p /etc/systemd/system/jupyterhub-culler.service.d; "
+        "echo '[Service]' > /etc/systemd/system/jupyterhub-culler.service.d/mine.conf",
+        "newer than what systemd has read",
+        "sudo systemctl daemon-reload",
+    ),
+    "another program on nginx's port": Broken(
+        "ports",
+        "systemctl stop nginx; printf '[Service]\nExecStart=/usr/bin/python3 -m http.server 443\n' "
+        "> /etc/systemd/system/squatter.service; systemctl start squatter; sleep 1",
+        "squatter.service",
+        "sudo systemctl disable --now squatter.service && sudo systemctl restart nginx.service",
+    ),
+    "another token": Broken(
+        "answers",
+        "echo 0123456789abcdef > /etc/jupyterhub/secrets/installer_token",
+        "does not know the installer's token",
+        "sudo systemctl restart jupyterhub.service",
+    ),
+    "nginx reads another site": Broken(
+        "certificate",
+        "cd /etc/jupyterhub; cp -a tls/hub.crt /root/; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+        "-nodes -subj /CN=other -keyout secrets/hub.key.other -out tls/hub.crt.other 2>/dev/null; "
+        "chmod 600 secrets/hub.key.other; sed -i.mine 's/hub.crt;/hub.crt.other;/; s/hub.key;/hub.key.other;/' "
+        "/etc/nginx/conf.d/jupyterhub.conf; systemctl reload nginx; "
+        "mv /etc/nginx/conf.d/jupyterhub.conf.mine /etc/nginx/conf.d/jupyterhub.conf; "
+        "rm secrets/hub.key.other tls/hub.crt.other; sleep 1",
+        "nginx shows another certificate",
+        "sudo systemctl reload nginx",
+    ),
+    # --- name, room
+    "a name that leads elsewhere": Broken(
+        "name",
+        "cp /etc/hosts /root/; sed -i 's/^[0-9.]*\\(.*campus.example.org\\)/" + NOT_HERE + "\\1/' /etc/hosts",
+        f"campus.example.org is {NOT_HERE}",
+        "",
+        "cat /root/hosts > /etc/hosts",
+    ),
+    "read-only": Broken(
+        "room",
+        "mount --bind /var/cache/jupyterhub-installer /var/cache/jupyterhub-installer; "
+        "mount -o remount,bind,ro /var/cache/jupyterhub-installer",
+        "mounted read-only",
+        "sudo mount -o remount,rw $(df --output=target /var/cache/jupyterhub-installer | tail -1)",
+        "mount -o remount,bind,rw /var/cache/jupyterhub-installer; umount /var/cache/jupyterhub-installer",
+    ),
+    # --- sudo, PAM, people
+    "a rule too many": Broken(
+        "sudo",
+        "echo 'jupyter ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/zz; chmod 440 /etc/sudoers.d/zz",
+        "more than it should: (ALL) NOPASSWD: ALL",
+        "sudo visudo --file=/etc/sudoers.d/zz",
+        "rm /etc/sudoers.d/zz",
+    ),
+    "a rule that can't be read": Broken(
+        "sudo",
+        "echo 'ada what is this' > /etc/sudoers.d/zz; chmod 440 /etc/sudoers.d/zz",
+        "can't be read: /etc/sudoers.d/zz:1",
+        "visudo -f /etc/sudoers.d/zz",
+        "rm /etc/sudoers.d/zz",
+    ),
+    "another secure_path": Broken(
+        "sudo",
+        "echo 'Defaults:jupyter secure_path=\"/home/ada/bin\"' > /etc/sudoers.d/zz; chmod 440 /etc/sudoers.d/zz",
+        "secure_path",
+        "sudo visudo --file=/etc/sudoers.d/zz",
+        "rm /etc/sudoers.d/zz",
+    ),
+    "sudo without setuid": Broken(
+        "sudo",
+        "chmod 755 /usr/bin/sudo",
+        "setuid",
+        "as root: chown root:root /usr/bin/sudo && chmod 4755 /usr/bin/sudo",
+    ),
+    "a PAM module that is gone": Broken(
+        "PAM",
+        "cp /etc/pam.d/common-auth /root/; echo 'auth required pam_nothere.so' >> /etc/pam.d/common-auth",
+        "asks pam_nothere.so",
+        "sudoedit /etc/pam.d/common-auth",
+        "cp /root/common-auth /etc/pam.d/",
+    ),
+    "everybody let in": Broken(
+        "PAM",
+        "cp /etc/pam.d/common-auth /root/; sed -i '1i auth sufficient pam_permit.so' /etc/pam.d/common-auth",
+        "lets everybody in",
+        "sudoedit /etc/pam.d/common-auth",
+        "cp /root/common-auth /etc/pam.d/",
+    ),
+    "a system account among members": Broken(
+        "people",
+        "gpasswd --add daemon jupyterhub-users",
+        "daemon is in jupyterhub-users, and is a system account",
+        "sudo gpasswd --delete daemon jupyterhub-users",
+    ),
+    "a member without a home": Broken(
+        "people", "mv /home/grace /home/away", "has no home (/home/grace)", "sudo mkhomedir_helper grace 0077"
+    ),
+    "somebody else's home": Broken(
+        "people", "chown daemon /home/grace", "belongs to somebody else", "sudo chown grace: /home/grace"
+    ),
+    "a member without a shell": Broken(
+        "people",
+        "usermod --shell /usr/sbin/nologin grace",
+        "no shell",
+        "sudo usermod --shell /bin/bash grace",
+    ),
+    "a member who was deleted": Broken(
+        "people",
+        "sed -i '/^jupyterhub-users:/s/$/,gone/' /etc/group",
+        "gone is in jupyterhub-users, and there is no such account",
+        "sudo gpasswd --delete gone jupyterhub-users",
+    ),
+    "a locked member": Broken(
+        "people", "passwd --quiet --lock grace", "a locked one", "sudo passwd grace", "passwd --quiet --unlock grace"
+    ),
+    "an admin who can't log in": Broken(
+        "people",
+        "gpasswd --delete ada jupyterhub-users",
+        "ada administers the hub, and can't log in",
+        "sudo gpasswd --add ada jupyterhub-users",
+    ),
+    "the hub in the group shadow": Broken(
+        "people", "gpasswd --add jupyter shadow", "in the group shadow", "sudo gpasswd --delete jupyter shadow"
+    ),
+    # --- permissions
+    "an open secret": Broken(
+        "permissions",
+        "chmod 644 /etc/jupyterhub/secrets/cookie_secret",
+        "a secret of the hub's that others can read",
+        "sudo chown root:root /etc/jupyterhub/secrets/cookie_secret && "
+        "sudo chmod go= /etc/jupyterhub/secrets/cookie_secret",
+    ),
+    "an open database": Broken(
+        "permissions",
+        f"chmod 644 {DATABASE}",
+        "the hub's alone",
+        f"sudo chown jupyter: {DATABASE} && sudo chmod 600 {DATABASE}",
+    ),
+    "an open home": Broken(
+        "permissions", "chmod 755 /home/grace", "/home/grace can be read", "sudo chmod o-rwx /home/grace"
+    ),
+    "a helper of root's that everybody can write": Broken(
+        "permissions",
+        "chmod o+w /opt/jupyter/libexec/jupyterhub-adopt",
+        "jupyterhub-adopt can be written by others than root",
+        "sudo chmod go-w /opt/jupyter/libexec/jupyterhub-adopt",
+    ),
+    "a program of somebody's": Broken(
+        "permissions",
+        "chown grace /opt/jupyter/.venv/bin/jupyterhub-singleuser",
+        "belongs to grace",
+        "chmod go-w /opt/jupyter/.venv/bin/jupyterhub-singleuser",
+    ),
+    "a closed /opt": Broken("permissions", "chmod 700 /opt", "can't get through", "sudo chmod a+rx /opt"),
+    "an open socket": Broken(
+        "permissions",
+        "chmod 666 /run/jupyterhub-pam.sock",
+        "/run/jupyterhub-pam.sock is srw-rw-rw-",
+        "sudo systemctl restart jupyterhub-pam.socket",
+    ),
+    # --- the hub's own state
+    "a route to nowhere": Broken(
+        "routes",
+        "curl --silent --fail --unix-socket /run/jupyterhub-proxy-api/api.sock "
+        '--header "Authorization: token $(cat /etc/jupyterhub/secrets/proxy_auth_token)" '
+        """--data '{"target": "http://127.0.0.1:9", "user": "ghost"}' http://localhost/api/routes/user/ghost""",
+        "ghost has no server",
+        "sudo systemctl restart jupyterhub-proxy.service",
+    ),
+    "a server that is gone": Broken(
+        "routes",
+        f"python3 -c {shlex.quote(A_SERVER_THAT_IS_GONE)} {DATABASE}",
+        "grace's server runs (process 4000000), and it doesn't",
+        "sudo systemctl restart jupyterhub.service",
+    ),
+    "a damaged database": Broken(
+        "database",
+        f"systemctl stop jupyterhub; printf 'this is no database' | dd of={DATABASE} conv=notrunc status=none; ",
+        "can't be read: file is not a database",
+        f"sudo mv {DATABASE} {DATABASE}.damaged && sudo systemctl restart jupyterhub.service",
+    ),
+    "settings with a mistake": Broken(
+        "settings",
+        "echo 'c.Spawner.default_urls = 1' > /etc/jupyterhub/conf.d/9.py",
+        "/etc/jupyterhub/conf.d/9.py:1: c.Spawner.default_urls",
+        "below /etc/jupyterhub/conf.d",
+        "rm /etc/jupyterhub/conf.d/9.py; systemctl restart jupyterhub",
+    ),
+    # --- the installer's own state
+    "a mistake in the config": Broken(
+        "state",
+        f"cp {CONFIG} /root/; echo 'hub: {{domian: x}}' >> {CONFIG}",
+        "hub.domian",
+        "",
+        f"cp /root/installer.yaml {CONFIG}",
+    ),
+    "a newer version's state": Broken(
+        "state",
+        f"""echo '[{{"kind": "teleporter"}}]' > /root/left; cp -a {GENERATIONS}/../left.json /root/; """
+        f"cp /root/left {GENERATIONS}/../left.json",
+        "was written by another version",
+        "run that version of the installer, or the newest one",
+        f"cp -a /root/left.json {GENERATIONS}/../left.json",
+    ),
+    "half a server environment": Broken(
+        "leftovers", f"mkdir {REVISIONS}/0123456789ab", "never complete", f"sudo rm -r {REVISIONS}/0123456789ab"
+    ),
+    "half a file": Broken(
+        "leftovers",
+        "touch /etc/jupyterhub/.jupyterhub_config.py.0123abcd.new",
+        "left by a run that was killed",
+        "sudo rm -r /etc/jupyterhub/.jupyterhub_config.py.0123abcd.new",
+    ),
+    "a self-test's account": Broken(
+        "leftovers",
+        "useradd --create-home jupyterhub-selftest",
+        "jupyterhub-selftest was left",
+        "sudo userdel --remove jupyterhub-selftest",
+    ),
+    "a kernelspec of a Python that is gone": Broken(
+        "kernels",
+        "mkdir -p /usr/local/share/jupyter/kernels/old; "
+        """echo '{"argv": ["/opt/conda/bin/python"]}' > /usr/local/share/jupyter/kernels/old/kernel.json""",
+        "names /opt/conda/bin/python, which can't be run",
+        "sudo rm -r /usr/local/share/jupyter/kernels/old",
+    ),
+    # --- the hook
+    "a hook that can't be run": Broken(
+        "notify",
+        f"chmod 644 {HOOK}",
+        "can't be run by everybody",
+        f"sudo chown root:root {HOOK} && sudo chmod 755 {HOOK}",
+    ),
+    "a hook that somebody else can write": Broken(
+        "notify",
+        f"chmod 777 {HOOK}",
+        "can be written by others than root",
+        f"sudo chown root:root {HOOK} && sudo chmod 755 {HOOK}",
+    ),
+}
+"""Each is put right before the next."""
+
+
+@pytest.fixture(scope="module")
+def patient(applied_server: Applied) -> Iterator[Machine]:
+    """A server whose hub tells of failures, with a member besides its admin."""
+    with Machine(applied_server[0]) as machine:
+        machine.put(HOOK, "#!/bin/sh\n{ id; cat; } | logger --tag told\n", mode="0755")
+        machine.put(CONFIG, f"{NO_KERNELS}notify: {{command: {HOOK}}}\n")
+        applied = apply_as_root(machine)
+        assert applied.ok, applied
+        add_person(machine, "grace", "a fine password", groups=["jupyterhub-users"])
+        machine.run("chmod 700 /home/*")
+        yield machine
+
+
+def doctor(machine: Machine, *options: str) -> Result:
+    words = ["python3", "-m", "installer", "doctor", *options]
+    result = machine.run(words, cwd=CHECKOUT, check=False, timeout=300)
+    assert "Traceback" not in result.output, result
+    return result
+
+
+def complaints(machine: Machine, *options: str) -> list[dict[str, Any]]:
+    """What it finds that isn't as it should be; the exit code says whether there is a problem among it."""
+    result = doctor(machine, "--json", *options)
+    told = json.loads(result.stdout)
+    found = [finding for finding in told["findings"] if finding["severity"] != "ok"]
+    assert result.code == (3 if any(finding["severity"] == "problem" for finding in found) else 0), result
+    assert all(finding["mend"] for finding in found), found
+    return found
+
+
+def command_in(mend: str) -> str:
+    """The command at the end of what doctor says; sudo may be what is broken, and root doesn't need it."""
+    return re.sub(r"^.*?(?=sudo |chown )", "", mend).replace("sudo ", "")
+
+
+def test_a_sound_server_has_no_complaint(patient: Machine) -> None:
+    result = doctor(patient)
+    assert result.code == 0, result
+    assert "0 problems, 0 warnings" in result.stdout, result
+    assert result.seconds < 10, result
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_broken_is_found_and_the_mend_mends_it(patient: Machine, name: str) -> None:
+    broken = BROKEN[name]
+    patient.run(broken.by)
+    found = complaints(patient)
+    mine = [each for each in found if each["area"] == broken.area and broken.what in each["what"]]
+    assert mine, found
+    assert mine[0]["mend"].endswith(broken.mend), mine
+    patient.run(broken.by_hand or command_in(mine[0]["mend"]))
+    until("it to be silent again", lambda: not complaints(patient), seconds=15)
+
+
+def test_what_is_missing_comes_back_with_an_apply(patient: Machine) -> None:
+    """Several at once; the Python too, as a distribution upgrade takes it away: one apply mends it all."""
+    patient.run(
+        "rm /etc/pam.d/jupyterhub /etc/jupyterhub/tls/hub.crt /etc/systemd/system/jupyterhub-culler.service; "
+        "systemctl daemon-reload; ln -sfn /usr/bin/python3.9 $(readlink -f /opt/jupyter/.venv)/bin/python"
+    )
+    found = {finding["area"]: finding for finding in complaints(patient)}
+    for area, what in {
+        "PAM": "jupyterhub is missing",
+        "certificate": "missing",
+        "units": "jupyterhub-culler.service",
+        "Python": "python3.9 is gone",
+        "drift": "was changed by hand",
+    }.items():
+        assert what in found[area]["what"], found
+        assert found[area]["mend"].endswith(APPLY), found[area]
+    status = patient.run(["python3", "-m", "installer", "status"], cwd=CHECKOUT, check=False)
+    assert status.code == 3, status
+    assert "python3.9 is gone, or can't be run: run apply to have it built anew" in status.stdout, status
+    applied = apply_as_root(patient)
+    assert applied.ok, applied
+    assert not complaints(patient)
+
+
+def test_deep_starts_a_server_and_runs_a_cell(patient: Machine) -> None:
+    told = json.loads(doctor(patient, "--deep", "--json").stdout)["findings"]
+    assert [each["severity"] for each in told if each["area"] == "login"] == ["ok"], told
+    assert not patient.run(["id", "jupyterhub-selftest"], check=False).ok
+
+
+def test_deep_tells_of_a_server_that_does_not_start(patient: Machine) -> None:
+    """What no look from outside would see: the hub is up, and nobody's server starts."""
+    program = "/opt/jupyter/.venv/bin/sudospawner-singleuser"
+    patient.run(f"cp -a {program} /root/; printf '#!/bin/sh\nexit 1\n' > {program}")
+    try:
+        found = complaints(patient, "--deep")
+        assert [each["area"] for each in found] == ["login"], found
+        assert "journalctl" in found[0]["mend"]
+    finally:
+        patient.run(f"cp -a /root/sudospawner-singleuser {program}")
+
+
+def told(machine: Machine) -> str:
+    """What the hook was told, as the account that it runs as."""
+    return machine.run(["journalctl", "--identifier=told", "--output=cat", "--no-pager"]).stdout
+
+
+def test_a_failed_unit_is_told_of_once_in_a_while(patient: Machine) -> None:
+    patient.run("systemctl reset-failed; rm -f /run/jupyterhub-notify/jupyterhub-culler.service.command")
+    before = told(patient)
+    for _ in range(3):
+        patient.run(["systemctl", "kill", "--signal=KILL", "jupyterhub-culler.service"])
+        time.sleep(1.5)
+    until("the hook to be told", lambda: "jupyterhub-culler.service has failed" in told(patient)[len(before) :])
+    said = told(patient)[len(before) :]
+    assert said.count("jupyterhub-culler.service has failed on campus") == 1, said
+    assert "uid=0" not in said
+    assert "(jupyterhub-notify)" in said
+    assert "Result=signal" in said
+    assert "stopping servers idle for 3600 s" in said, "the last lines of its journal"
+    patient.run("systemctl restart jupyterhub-culler; systemctl reset-failed")
+
+
+def test_mail_goes_out_by_the_machines_own_mail_system(patient: Machine) -> None:
+    patient.run("DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends dma", timeout=180)
+    patient.put(CONFIG, f"{NO_KERNELS}notify: {{mail: root}}\n")
+    applied = apply_as_root(patient)
+    assert applied.ok, applied
+    patient.run("rm -f /run/jupyterhub-notify/*; systemctl kill --signal=KILL jupyterhub-culler.service")
+    until("the mail", lambda: patient.run(["test", "-s", "/var/mail/root"], check=False).ok, seconds=30)
+    mail = patient.read("/var/mail/root")
+    assert "Subject: jupyterhub-culler.service has failed on campus" in mail
+    assert "stopping servers idle for 3600 s" in mail
+
+
+def test_works_before_any_apply(fresh: Machine) -> None:
+    """It says so, looks at what can be looked at, and installs nothing."""
+    found = complaints(fresh)
+    assert found[0]["what"] == "nothing is installed here yet"
+    assert found[0]["mend"] == APPLY
+    assert not fresh.run(["test", "-e", "/opt/jupyter"], check=False).ok
