@@ -23,7 +23,7 @@ from installer.engine.store import Generation
 from installer.features import kernels as feature
 from installer.host import files, paths
 from installer.host.errors import Conflict, Problem
-from installer.kernels import build, revisions
+from installer.kernels import build, gc, revisions
 from installer.kernels.build import Report
 from installer.kernels.differences import Difference, differences
 from installer.kernels.lock import Lock
@@ -275,6 +275,7 @@ def remove(situation: KernelSituation, name: str, by: str, reporter: Reporter) -
     changed = situation.with_text(edit.without_kernel(situation.text, name))
     kernel = Kernel(feature=feature.FEATURE, request=request)
     _carry_out(changed, kernel, None, by=by, summary=f"kernel {name}: remove", reporter=reporter)
+    gc.collect(name, keep=0)
 
 
 def _switch(
