@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from installer.host import paths
+from installer.host import files, paths
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 
@@ -18,6 +18,7 @@ def refuse_other_schema(environment: Path, generation: int) -> None:
 
     generation: the one that it is asked for.
     """
+    files.uid_of(paths.HUB_USER)  # says so where somebody has deleted the account
     argv: list[str | Path] = [environment / "bin" / "python", "-I", "-", _DATABASE]
     try:
         # By its standard input, since the hub's user may not be able to read the checkout; and as that user, who wrote

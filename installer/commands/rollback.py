@@ -115,9 +115,9 @@ def _refuse_gone(desired: tuple[Resource, ...], goal: Generation) -> None:
     if gone:
         raise Problem(
             f"generation {goal.number} can't be returned to, since {gone[0]} isn't there any more",
-            "put its config back by hand and run apply, which builds what is missing: "
+            "put its config back by hand and run apply, which builds what is missing; the config's text: "
             f"sudo python3 -m installer diff {goal.number}",
-            "\n".join(f"{each} neither" for each in gone[1:]),
+            "\n".join(f"nor is {each}" for each in gone[1:]),
         )
 
 
