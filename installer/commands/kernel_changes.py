@@ -229,6 +229,7 @@ def rebuild(situation: KernelSituation, name: str, by: str, reporter: Reporter) 
     _switch(situation, request, prefix.name, by=by, reason="rebuild", reporter=reporter)
     if damaged is not None:
         revisions.condemn(damaged)
+        gc.discard_incomplete(name)
     return prefix.name
 
 
