@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         from installer.commands.apply import apply  # noqa: PLC0415
 
         applied = apply(situation, plan, asking(), output.Progress())
+    output.tell_pruned(applied.pruned.trouble)
     degraded = applied.generation.degraded
     result = {
         **plan_text.plan_json(plan),

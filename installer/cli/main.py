@@ -16,7 +16,9 @@ from installer.cli import output
 from installer.host import interruption
 from installer.host.errors import ExitCode, Problem
 
-COMMANDS = ("apply", "plan", "status", "diff", "doctor", "kernel", "config", "uninstall")
+COMMANDS = (
+    "apply", "plan", "status", "diff", "doctor", "generations", "rollback", "kernel", "config", "uninstall",
+)  # fmt: skip
 """Each is a module beside this one."""
 
 

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from contextlib import suppress
+from datetime import datetime, timezone
 from typing import Any
 
 from rich.console import Console
@@ -52,6 +53,12 @@ def note(line: str) -> None:
         err.print(line)
 
 
+def tell_pruned(trouble: Problem | None) -> None:
+    """Tell that old generations are still there, if they are; it is no reason for anything else to fail."""
+    if trouble is not None:
+        note(f"[yellow]what is too old was not all removed:[/] {escape(trouble.what)}")
+
+
 class Progress:
     """Reports a run line by line, with the seconds of what was slow; to standard error, which isn't for programs."""
 
@@ -81,6 +88,15 @@ class Progress:
 
     def _clock(self) -> str:
         return f"{time.monotonic() - self._started:6.1f} s"
+
+
+def local(at: str) -> str:
+    """A moment as the clock on the wall says it; as it is written down, where that is no moment."""
+    try:
+        moment = datetime.strptime(at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return at
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def terminal() -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.markup import escape
 
 from installer.cli.output import SYMBOLS
 from installer.engine.plan import Action, Change, Plan
+from installer.host import paths
 
-_WORDS = {Action.CREATE: "will be created", Action.CHANGE: "will be changed", Action.REMOVE: "will be removed"}
+PLANNED = {Action.CREATE: "will be created", Action.CHANGE: "will be changed", Action.REMOVE: "will be removed"}
+DONE = {Action.CREATE: "created", Action.CHANGE: "changed", Action.REMOVE: "removed"}
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -29,10 +31,18 @@ def counts(plan: Plan) -> str:
     return f"[bold]Plan:[/] {', '.join(numbers)}."
 
 
-def change_lines(change: Change) -> Iterator[str]:
-    """One change: its head, its attributes one by one, and the diff of its content."""
+def config_lines(before: str, after: str) -> Iterator[str]:
+    """What another text of the config file says otherwise; nothing where it is the same."""
+    if before != after:
+        yield f"{SYMBOLS[Action.CHANGE]} [bold]{paths.CONFIG_FILE}[/]"
+        yield from _diff_lines(diff(before, after))
+        yield ""
+
+
+def change_lines(change: Change, words: Mapping[Action, str] = PLANNED) -> Iterator[str]:
+    """One change: its head, in words for each action, its attributes one by one, and the diff of its content."""
     drift = "  [yellow](changed by hand since the last apply)[/]" if change.drifted else ""
-    yield f"{SYMBOLS[change.action]} [bold]{escape(change.resource.key)}[/] {_WORDS[change.action]}{drift}"
+    yield f"{SYMBOLS[change.action]} [bold]{escape(change.resource.key)}[/] {words[change.action]}{drift}"
     before, after = change.before or {}, change.after or {}
     for name in dict.fromkeys((*before, *after)):
         was, will = before.get(name), after.get(name)
@@ -42,16 +52,22 @@ def change_lines(change: Change) -> Iterator[str]:
             yield f"    [yellow]~[/] {name}: {escape(str(was))} -> {escape(str(will))}"
         else:
             yield f"    {SYMBOLS[change.action]} {name}: {escape(str(was if will is None else will))}"
-    for line in text_diff(change):
+    yield from _diff_lines(text_diff(change))
+
+
+def _diff_lines(lines: list[str]) -> Iterator[str]:
+    for line in lines:
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
         yield f"      [{colour}]{escape(line)}[/]" if colour else f"      {escape(line)}"
 
 
 def text_diff(change: Change) -> list[str]:
-    """The unified diff of a change's content, without the two lines that name the file; empty where there is none."""
-    old, new = change.old_text or "", change.new_text or ""
-    if old == new:
-        return []
+    """The diff of a change's content; empty where there is none."""
+    return diff(change.old_text or "", change.new_text or "")
+
+
+def diff(old: str, new: str) -> list[str]:
+    """The unified diff of two texts, without the two lines that name the file; empty where they are the same."""
     return list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2))[2:]
 
 

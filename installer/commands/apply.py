@@ -5,22 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from installer.commands import first_admin, health, selftest
+from installer.commands.pruning import Pruned, prune
 from installer.commands.situation import Situation
+from installer.commands.summary import sentence
 from installer.engine.executor import Reporter
 from installer.engine.plan import Plan
 from installer.engine.run import Request, carry_out
-from installer.engine.store import Generation
+from installer.engine.store import Generation, Store
+from installer.features.site import Site
 
 
 @dataclass(frozen=True)
 class Applied:
     """What an apply came to.
 
-    spawn_seconds: how long the self-test's server took to start.
+    spawn_seconds: how long the self-test's server took to start. pruned: what was too old to be kept any longer.
     """
 
     generation: Generation
     spawn_seconds: float
+    pruned: Pruned
 
 
 def apply(situation: Situation, plan: Plan, by: str, reporter: Reporter) -> Applied:
@@ -28,21 +32,27 @@ def apply(situation: Situation, plan: Plan, by: str, reporter: Reporter) -> Appl
 
     by: the account that asked for it. Raises the Problem that stopped it, after going back.
     """
-    spawn_seconds = 0.0
-
-    def verify() -> None:
-        nonlocal spawn_seconds
-        reporter.step("wait for the hub to answer through nginx")
-        health.wait_until_healthy(situation.site)
-        reporter.step("start a throw-away member's server, and stop it again")
-        spawn_seconds = selftest.run_selftest(situation.site)
-
     request = Request(
         desired=situation.desired,
         by=by,
         config=situation.config_text,
         remembered=first_admin.to_remember(situation.site.admin),
+        summary=sentence(situation.store.newest(), situation.config_text, plan),
     )
     situation.store.prepare()
-    generation = carry_out(situation.store, request, plan, reporter, verify)
-    return Applied(generation, spawn_seconds)
+    return bring_about(situation.store, situation.site, request, plan, reporter)
+
+
+def bring_about(store: Store, site: Site, request: Request, plan: Plan, reporter: Reporter) -> Applied:
+    """Carry a plan out, and see by a real server that the site is in order. Raises Problem, after going back."""
+    spawn_seconds = 0.0
+
+    def verify() -> None:
+        nonlocal spawn_seconds
+        reporter.step("wait for the hub to answer through nginx")
+        health.wait_until_healthy(site)
+        reporter.step("start a throw-away member's server, and stop it again")
+        spawn_seconds = selftest.run_selftest(site)
+
+    generation = carry_out(store, request, plan, reporter, verify)
+    return Applied(generation, spawn_seconds, prune(store))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from installer.features.site import Site
-from installer.host import paths
+from installer.host import paths, systemd
 from installer.host.errors import Problem
 
 
@@ -34,7 +34,9 @@ class HubApi:
             answer = self._client.request(method, path)
         except httpx.HTTPError as error:
             raise Problem(
-                f"the hub's API doesn't answer: {error}", "see: journalctl --unit=jupyterhub --since=-5min"
+                f"the hub's API doesn't answer: {error}",
+                "see: journalctl --unit=jupyterhub --since=-5min",
+                systemd.journal_tail(paths.HUB_UNIT),
             ) from error
         if answer.status_code not in expect:
             raise Problem(

@@ -276,6 +276,7 @@ def remove(situation: KernelSituation, name: str, by: str, reporter: Reporter) -
     changed = situation.with_text(edit.without_kernel(situation.text, name))
     kernel = Kernel(feature=feature.FEATURE, request=request)
     _carry_out(changed, kernel, None, by=by, summary=f"kernel {name}: remove", reporter=reporter)
+    gc.collect(name, keep=0)
 
 
 def _switch(

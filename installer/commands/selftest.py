@@ -107,7 +107,10 @@ def _check_server(site: Site, hub: HubApi, in_server: Callable[[str], object]) -
         token = hub.request("POST", f"{user}/tokens", expect=(201,)).json()["token"]
         with health.front(site) as front:
             path = f"user/{paths.SELFTEST_USER}/api/status"
-            answer = health.ask(front, site, path, {"Authorization": f"token {token}"})
+            try:
+                answer = health.ask(front, site, path, {"Authorization": f"token {token}"})
+            except httpx.HTTPError as error:
+                raise _failed(f"a member's server started, but can't be reached: {error}") from error
         if answer.status_code != httpx.codes.OK:
             raise _failed(f"a member's server started, but nginx answered {answer.status_code} when asked for it")
         in_server(token)
@@ -134,5 +137,6 @@ def _stop(hub: HubApi) -> None:
 
 
 def _failed(what: str) -> Problem:
-    hint = f"see: journalctl --unit=jupyterhub --since=-5min; and the server's own: journalctl -t {paths.SELFTEST_USER}"
+    identifier = f"jupyter-{paths.SELFTEST_USER}"
+    hint = f"see: journalctl --unit=jupyterhub --since=-5min; and the server's own: journalctl -t {identifier}"
     return Problem(what, hint, systemd.journal_tail(paths.HUB_UNIT))

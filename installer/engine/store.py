@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -21,6 +21,10 @@ Kinds = Mapping[str, type[Resource]]
 """Every resource class by its kind, to read stored resources back."""
 
 
+FORMAT: Literal[1] = 1
+"""Of a generation's file. Raised when an older version could no longer make sense of what is written."""
+
+
 class Generation(BaseModel):
     """One successful apply.
 
@@ -32,6 +36,7 @@ class Generation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    format: Literal[1] = FORMAT
     number: int
     at: str
     by: str
@@ -150,12 +155,24 @@ class Store:
         return sorted(int(path.stem) for path in self._generations.glob("*.json") if path.stem.isdigit())
 
     def generation(self, number: int) -> Generation:
-        """Read one. Raises Problem where it is missing or damaged."""
-        path = self._generations / f"{number:06}.json"
+        """Read one. Raises Problem where it is missing, damaged, or written by a newer version."""
+        path = self._file(number)
         try:
-            return Generation.model_validate_json(path.read_bytes())
+            data = path.read_bytes()
+            if _format(data) > FORMAT:
+                raise Problem(
+                    f"{path} was written by a newer version of the installer", "run that version, or a newer one"
+                )
+            return Generation.model_validate_json(data)
         except (OSError, ValueError) as error:
             raise damaged(path, str(error).splitlines()[0]) from error
+
+    def forget(self, number: int) -> None:
+        """Keep a generation no longer. Raises Problem."""
+        files.remove(self._file(number))
+
+    def _file(self, number: int) -> Path:
+        return self._generations / f"{number:06}.json"
 
     def newest(self) -> Generation | None:
         """The generation that the host should be in now; None before the first apply."""
@@ -164,11 +181,13 @@ class Store:
 
     def add(self, generation: Generation) -> None:
         """Keep a generation, durably. Raises Problem."""
-        path = self._generations / f"{generation.number:06}.json"
-        files.write(path, generation.model_dump_json(indent=1).encode(), mode=0o600)
+        files.write(self._file(generation.number), generation.model_dump_json(indent=1).encode(), mode=0o600)
 
-    def restored(self, entry: Mapping[str, JsonValue]) -> Resource:
-        """A resource from its stored form. Raises Problem for one that this version doesn't know."""
+    def restored(self, entry: Mapping[str, JsonValue], place: Path | None = None) -> Resource:
+        """A resource from its stored form. Raises Problem for one that this version doesn't know.
+
+        place: the file that it stands in, to be named then.
+        """
         fields = dict(entry)
         kind = self._kinds.get(str(fields.pop("kind", "")))
         try:
@@ -177,14 +196,17 @@ class Store:
             return kind.model_validate(fields)
         except ValueError as error:
             raise Problem(
-                f"{self._directory} was written by another version: {str(error).splitlines()[0]}",
+                f"{place or self._directory} was written by another version: {str(error).splitlines()[0]}",
                 "run that version of the installer, or the newest one",
             ) from error
 
     def resources_of(self, generation: Generation | None) -> dict[str, Resource]:
         """A generation's resources by key; none before the first apply."""
-        entries = generation.resources if generation else ()
-        return {resource.key: resource for resource in map(self.restored, entries)}
+        if generation is None:
+            return {}
+        place = self._file(generation.number)
+        restored = (self.restored(entry, place) for entry in generation.resources)
+        return {resource.key: resource for resource in restored}
 
     def managed(self) -> dict[str, Resource]:
         """All that earlier runs put on the host: the newest generation's, and what an interrupted run began."""
@@ -236,6 +258,12 @@ class Store:
 def damaged(path: Path, why: str) -> Problem:
     """The Problem that tells of a file of ours that can't be read any more."""
     return Problem(f"{path} can't be read: {why}", "put it back from a backup, or move it away, then run apply again")
+
+
+def _format(data: bytes) -> int:
+    """The format that a generation's file says it has; that of those which were written before it was said."""
+    said = json.loads(data)
+    return said.get("format", FORMAT) if isinstance(said, dict) and isinstance(said.get("format", 0), int) else FORMAT
 
 
 def now() -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from installer.engine.resource import Attributes, Resource
 from installer.host import paths
 from installer.host.errors import Problem
-from installer.kernels import build, gc, revisions, sandbox
+from installer.kernels import build, revisions, sandbox
 from installer.kernels.request import KernelRequest
 
 log = logging.getLogger(__name__)
@@ -97,11 +97,10 @@ class Kernel(Resource):
         sandbox.stop(sandbox.unit_of(self.name))
 
     def remove(self) -> None:
-        """Take it out of sight, then away, but for what a running kernel still uses."""
+        """Take it out of sight. Its revisions stay, for a way back, until they are collected (see `kernels.gc`)."""
         for kernelspec in {self.request.kernelspec, *_others(self.name, self.request.kernelspec)}:
             if revisions.linked(kernelspec) is not None:
                 (paths.KERNELSPECS / kernelspec).unlink(missing_ok=True)
-        gc.collect(self.name, keep=0)
 
     def content(self) -> str | None:
         """What it is asked to have in it."""

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,15 +21,16 @@ SECONDS = 300.0
 
 
 class Apply:
-    """An `apply` that runs in the background, as root, whom the admin has become by sudo."""
+    """An `apply`, or what else changes things, that runs in the background, as root, whom the admin has become."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, words: Sequence[str]) -> None:
+        self._words = words
         self._machine = machine
         self._begun = time.monotonic()
         # What runs that were killed before it wrote is in front of its own.
         self._before = len(records(machine))
         self._process = subprocess.Popen(
-            machine.command(apply_words(), cwd=CHECKOUT, env=BY_ADMIN),
+            machine.command(words, cwd=CHECKOUT, env=BY_ADMIN),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -60,7 +61,7 @@ class Apply:
         """Wait for its end, and return what it left."""
         out, err = self._process.communicate(timeout=SECONDS)
         code = self._process.returncode
-        return Result(tuple(apply_words()), code, out, err, time.monotonic() - self._begun)
+        return Result(tuple(self._words), code, out, err, time.monotonic() - self._begun)
 
     def end(self) -> None:
         """Make sure that it doesn't outlive its test."""
@@ -70,9 +71,9 @@ class Apply:
 
 
 @contextmanager
-def applying(machine: Machine) -> Iterator[Apply]:
-    """An apply that has been started."""
-    apply = Apply(machine)
+def applying(machine: Machine, words: Sequence[str] = tuple(apply_words())) -> Iterator[Apply]:
+    """An apply that has been started, or another command that changes things."""
+    apply = Apply(machine, words)
     try:
         yield apply
     finally:

@@ -281,6 +281,9 @@ def test_taking_the_entry_out_of_the_config_takes_the_kernel_away(host: Machine)
     host.put(CONFIG, text)
     assert apply_as_root(host).ok
     assert host.run(f"ls {paths.KERNELSPECS}").stdout.split() == [SMALL]
+    # What it was stays for a rollback, until somebody wants the room.
+    assert revisions(host, "second")
+    kernel(host, "gc")
     assert host.run(["test", "-e", f"{paths.KERNELS}/second"], check=False).code == 1
 
 
