@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from installer.commands import selftest
+from installer.commands.alone import alone
 from installer.commands.doctor.finding import Finding, ok, problem
 from installer.commands.doctor.server import Server
 from installer.features.site import Site
@@ -22,7 +23,9 @@ def look(server: Server) -> list[Finding]:
     site = server.known.site
     told: list[str] = []
     try:
-        seconds = selftest.run_selftest(site, lambda token: told.append(_cell(site, token)))
+        # An apply tests with the same account.
+        with alone("doctor --deep"):
+            seconds = selftest.run_selftest(site, lambda token: told.append(_cell(site, token)))
     except Problem as trouble:
         tail = trouble.detail.strip().splitlines()
         return [problem(AREA, f"{trouble.what}{': ' + tail[-1][:300] if tail else ''}", trouble.hint)]

@@ -55,7 +55,7 @@ def judge(rules: Rules) -> list[Finding]:
     if not rules.setuid:
         what = f"{_SUDO.resolve()} is not root's with the setuid bit, and can't become anybody"
         found.append(
-            problem(AREA, what, f"sudo can't mend itself; as root: chown root:root {_SUDO} && chmod 4755 {_SUDO}")
+            problem(AREA, what, f"as root, by su or at the console: chown root:root {_SUDO} && chmod 4755 {_SUDO}")
         )
     if rules.invalid:
         file = re.search(r"(/[^\s:]+)", rules.invalid)

@@ -63,6 +63,6 @@ def _quoted(said: str) -> str:
 
 def _last_line(unit: str) -> str:
     """What the unit's own processes have said last; where they have said nothing, what systemd says of it."""
-    words = ["journalctl", f"_SYSTEMD_UNIT={unit}", "--boot", "--lines=1", "--output=cat", "--no-pager", "--quiet"]
+    words = ["journalctl", f"_SYSTEMD_UNIT={unit}", "--boot", "--lines=5", "--output=cat", "--no-pager", "--quiet"]
     said = run(words, check=False, timeout=5).stdout.strip() or systemd.journal_tail(unit, lines=1)
-    return said.splitlines()[-1][:300] if said else ""
+    return said.splitlines()[-1].strip()[:300] if said else ""
