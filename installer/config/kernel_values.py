@@ -197,17 +197,6 @@ FilePath = Annotated[
 ]
 """The absolute path of a file."""
 
-DirectoryPath = Annotated[
-    str,
-    Kind(
-        "an absolute path such as /srv/backups",
-        f"Starts with `/`, has no `.` or `..` in it, at most {_LONGEST_PATH} characters.",
-    ),
-    BeforeValidator(absolute_path),
-    WithJsonSchema({"type": "string", "maxLength": _LONGEST_PATH, "pattern": f"^{_PATH}$"}),
-]
-"""The absolute path of a directory."""
-
 _LONGEST_TITLE = 80
 
 

@@ -13,7 +13,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from installer.config.channel_values import Channels
 from installer.config.kernel_values import (
-    DirectoryPath,
     FilePath,
     KernelName,
     MatchSpecs,
@@ -134,7 +133,7 @@ class Backup(Section):
         None, "How often to make one.", example="daily", unset="never"
     )
     keep: Count = _setting(14, "How many of those to keep; older ones are removed.", example=30)
-    directory: DirectoryPath = _setting(
+    directory: FilePath = _setting(
         str(paths.BACKUPS),
         "Where backups go, unless a command says otherwise. Best another machine's disk that is mounted there.",
         example="/mnt/backups/hub",
