@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rich.markup import escape
 
@@ -17,10 +17,14 @@ from installer.cli.backup import tell
 from installer.commands import restore
 from installer.commands.alone import alone
 from installer.commands.restore_archive import unpacked
-from installer.commands.situation import look
+from installer.commands.situation import Situation, look
 from installer.host import paths
 from installer.host.errors import ExitCode, Problem
+from installer.host.interruption import undisturbed
 from installer.host.invoker import asking
+
+if TYPE_CHECKING:
+    from installer.commands.apply import Applied
 
 
 def register(commands: Commands) -> None:
@@ -55,18 +59,28 @@ def run(arguments: argparse.Namespace) -> int:
             if restoration.occupied is not None:
                 kept = restore.keep_what_is_here(tell)
                 output.out.print(f"What was here is in {kept.path}", markup=False)
-            restore.put_in_place(restoration, tell)
-        situation = look()
-        # An HTTP client and more that what has been refused so far needn't wait for.
-        from installer.commands.apply import apply as make_it_so  # noqa: PLC0415
-
-        applied = make_it_so(situation, situation.plan(), asking(), output.Progress())
+            with undisturbed():
+                restore.put_in_place(restoration, tell)
+        situation, applied = _applied()
     for line in apply.summary(situation, applied):
         output.out.print(line)
     for name in restoration.strangers:
         output.note(f"[yellow]no account here:[/] {escape(name)}, who could log in; sudo adduser {escape(name)}, "
                     f"then sudo gpasswd --add {escape(name)} {paths.MEMBERS_GROUP}")  # fmt: skip
     return ExitCode.DEGRADED if applied.generation.degraded else ExitCode.DONE
+
+
+def _applied() -> tuple[Situation, Applied]:
+    # An HTTP client and more that what has been refused so far needn't wait for.
+    from installer.commands.apply import apply as make_it_so  # noqa: PLC0415
+
+    try:
+        situation = look()
+        return situation, make_it_so(situation, situation.plan(), asking(), output.Progress())
+    except Problem as problem:
+        raise Problem(
+            problem.what, f"{problem.hint} (the backup's files are in place: apply goes on from there)", problem.detail
+        ) from problem
 
 
 def _told(restoration: restore.Restoration) -> Iterator[str]:

@@ -54,7 +54,10 @@ def backup_to(target: Path | None, loaded: Loaded, report: Report, *, label: str
         target = directory / f"{_prefix()}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{label}.tar.gz"
     if target.exists() or target.is_symlink():
         raise Problem(f"{target} is there already", "give another name, or move that file away first")
-    _make_room(target.parent)
+    if target.parent == Path(loaded.config.backup.directory):
+        _make_room(target.parent)
+    elif not target.parent.is_dir():
+        raise Problem(f"there is no directory {target.parent}", f"make it first: sudo mkdir --parents {target.parent}")
     with _prepared(loaded, report) as (manifest, sources):
         report(f"writing {target}")
         try:

@@ -154,6 +154,12 @@ def successor(server: Layer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def restored(successor: Machine, former: Former) -> tuple[Machine, Result]:
+    """The machine after a restore; of an earlier one, killed in the middle, there is a part already."""
+    successor.put(str(paths.RESTORING), "of hub of 2026-11-21T15:00:00Z\n", mode="0600")
+    successor.put("/etc/jupyterhub/conf.d/50-own.py", "c.JupyterHub.template_vars = {}\n")
+    successor.put("/etc/jupyterhub/conf.d/99-half.py", "raise SystemExit('half')\n")
+    said = refused(successor, "apply", "--yes")
+    assert "the restore of a backup of hub of 2026-11-21T15:00:00Z did not come to its end" in said
     return successor, installer(successor, "restore", "-", "--yes", stdin=former.piped)
 
 
@@ -242,6 +248,7 @@ def test_a_restored_hub_has_the_same_files(restored: tuple[Machine, Result], for
     assert site.sub("", machine.run(SECRETS).stdout) == site.sub("", former.secrets)
     assert machine.read(str(paths.CA_CERTIFICATE)) == former.ca
     assert machine.read(CONFIG) == HUB_CONFIG
+    assert machine.run(["ls", "/etc/jupyterhub/conf.d"]).stdout.split() == ["50-own.py"]
     assert machine.run(["stat", "--format=%a %U %G", FRAGMENT]).stdout == "640 root jupyter\n"
     modes = machine.run(f"stat --format='%a %U' {paths.SECRETS} {paths.SECRETS}/* {paths.HUB_DATABASE}").stdout.split(
         "\n"
