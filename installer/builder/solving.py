@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rattler import (
+    Channel,
     ChannelPriority,
     Gateway,
     MatchSpec,
@@ -38,7 +39,11 @@ def run(request: dict[str, Any]) -> object:
     credentials.provide(known)
     specs = [parsed(spec) for spec in request["specs"]]
     free = set(request["free"])
-    locked = [understood(record) for record in request["locked"] if record["name"] not in free]
+    locked = [
+        understood(record)
+        for record in request["locked"]
+        if record["name"] not in free and not _of_another_channel(record, specs)
+    ]
     reach.check(channels)
     progress(f"choosing packages from {', '.join(channels)}")
     try:
@@ -64,6 +69,13 @@ def parsed(spec: str) -> MatchSpec:
     if not _NAME.match(name):
         raise Failure("bad-spec", f"{spec!r} doesn't name a package")
     return match
+
+
+def _of_another_channel(record: dict[str, Any], specs: list[MatchSpec]) -> bool:
+    """Whether a spec asks for a package of another channel than a record's: the solver would take it nevertheless."""
+    asked = [spec.channel for spec in specs if spec.channel and spec.name.normalized == record["name"]]
+    here = Channel(record["channel"]).base_url
+    return any(channel.base_url != here for channel in asked)
 
 
 async def _solve(

@@ -23,7 +23,7 @@ from installer.engine.store import Generation
 from installer.features import kernels as feature
 from installer.host import files, paths
 from installer.host.errors import Conflict, Problem
-from installer.kernels import build, revisions
+from installer.kernels import build, gc, revisions
 from installer.kernels.build import Report
 from installer.kernels.differences import Difference, differences
 from installer.kernels.lock import Lock
@@ -229,6 +229,7 @@ def rebuild(situation: KernelSituation, name: str, by: str, reporter: Reporter) 
     _switch(situation, request, prefix.name, by=by, reason="rebuild", reporter=reporter)
     if damaged is not None:
         revisions.condemn(damaged)
+        gc.discard_incomplete(name)
     return prefix.name
 
 

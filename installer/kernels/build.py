@@ -151,6 +151,8 @@ def _build(prefix: Path, request: KernelRequest, lock: Lock, previous: Path | No
     except BaseException as error:
         if prefix.exists():
             environment.discard(prefix, request.name)  # half of it helps nobody, and may be what filled the disk
+        if prefix.parent.is_dir() and not any(prefix.parent.iterdir()):
+            prefix.parent.rmdir()
         if isinstance(error, OSError):
             raise files.unwritable(prefix, error) from error
         raise

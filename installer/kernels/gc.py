@@ -37,6 +37,15 @@ def collect(name: str, *, keep: int = KEPT) -> list[Path]:
     return gone
 
 
+def discard_incomplete(name: str) -> None:
+    """Remove the revisions of a kernel that are half built, or condemned; but none that a process uses."""
+    incomplete = [prefix for prefix in revisions.directories(name) if not (prefix / revisions.MARKER).exists()]
+    used = in_use(incomplete)
+    for prefix in incomplete:
+        if prefix not in used:
+            environment.discard(prefix, name)
+
+
 def in_use(prefixes: Iterable[Path]) -> set[Path]:
     """Those of some revisions that a process was started from, runs a program of, has mapped or works in."""
     wanted = {f"{prefix}/".encode(): prefix for prefix in prefixes}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from installer.host import files, paths
 from installer.host.trees import remove_tree
-from installer.kernels import environment, gc, revisions, sandbox, smoke
+from installer.kernels import gc, revisions, sandbox, smoke
 
 
 def clear() -> None:
@@ -19,11 +19,7 @@ def clear() -> None:
         for place in offered:
             remove_tree(place, ignore_errors=True)
         for name in revisions.kernels():
-            half = [prefix for prefix in revisions.directories(name) if not (prefix / revisions.MARKER).exists()]
-            used = gc.in_use(half)
-            for prefix in half:
-                if prefix not in used:
-                    environment.discard(prefix, name)
+            gc.discard_incomplete(name)
             if not any((paths.KERNELS / name).iterdir()):
                 (paths.KERNELS / name).rmdir()
         for place in paths.KERNELS_SCRATCH.iterdir() if paths.KERNELS_SCRATCH.is_dir() else ():

@@ -64,10 +64,7 @@ def attacked(host: Machine, step: str) -> str:
     """What an attacking step of a build has printed. It ends the build, of which nothing stays."""
     problem = as_installer(host, built(OTHER, "data", step=f"({step}) 2>&1; exit 3"))
     assert problem["what"] == "the kernel's own step sh failed with exit code 3", problem
-    assert host.run(["ls", "-A", str(OTHER.parent), str(paths.KERNELS_SCRATCH)]).stdout.split() == [
-        f"{OTHER.parent}:",
-        f"{paths.KERNELS_SCRATCH}:",
-    ]
+    assert host.run(["find", str(OTHER.parent), str(paths.KERNELS_SCRATCH), "-mindepth", "1"]).stdout == ""
     return str(problem["detail"])
 
 
@@ -111,7 +108,7 @@ def test_nobody_sees_a_build_nor_its_variables(host: Machine) -> None:
 def test_what_a_person_has_set_reaches_no_build(host: Machine) -> None:
     names = (
         "PYTHONPATH", "PYTHONHOME", "LD_PRELOAD", "BASH_ENV", "ENV", "R_LIBS", "R_PROFILE", "JULIA_DEPOT_PATH",
-        "TMPDIR", "JULIA_PROJECT", "GOPATH", "GOFLAGS", "GOPROXY", "GOCACHE", "CONDA_PREFIX", "PIP_CONFIG_FILE",
+        "TMPDIR", "JULIA_PROJECT", "GOPATH", "GOFLAGS", "GOCACHE", "CONDA_PREFIX", "PIP_CONFIG_FILE",
     )  # fmt: skip
     said = as_installer(
         host,
@@ -227,7 +224,7 @@ from installer.kernels.request import KernelRequest
 recipe = Recipe.model_validate({recipe!r})
 request = KernelRequest(name="evil", kernelspec="evil", recipe=recipe, channels=["file://{CHANNEL}"],
     packages=["data"], display_name="Evil", entry="evil")
-build.run_smoke_cell = lambda *_: ("", 0.0)  # there is no hub here to run it in
+build.run_smoke_cell = lambda *_, **__: ("", 0.0)  # there is no hub here to run it in
 prefix = build.ensure(request, build.solve(request, None, (), print), print)
 answer = [str(prefix), sorted(path.name for path in prefix.iterdir() if path.owner() == "root")]
 """,

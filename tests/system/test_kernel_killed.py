@@ -44,6 +44,8 @@ sys.path.insert(0, os.getcwd())
 reached = False
 def look(name, arguments):
     global reached
+    if name == "os.kill":
+        return  # our own
     if reached:
         os.kill(os.getpid(), signal.SIGKILL)
     if name == event and place in " ".join(map(str, arguments)):
@@ -83,7 +85,7 @@ MOMENTS = (
     (SYSTEMD_RUN, "kernel-builder', 'solve'", "after"),
     ("os.mkdir", f"{paths.KERNELS}/NAME/", "after"),
     (SYSTEMD_RUN, "kernel-builder', 'install'", "after"),
-    (SYSTEMD_RUN, "/bin/bash', '--noprofile'", "after"),
+    (SYSTEMD_RUN, "kernel-builder', 'finish'", "after"),
     (SYSTEMD_RUN, "installer.hub.smoke_cell", "after"),
     ("os.rename", "kernel.lock", "before"),
     ("os.rename", "/.complete", "before"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,9 @@ from tests.system.machine import Machine
 from tests.system.machine_image import Layer
 from tests.system.machine_installer import apply_as_root
 from tests.system.machine_person import ADMIN, CONFIG
+
+# What is looked at is the same on every suite; each has its share of the long tests.
+pytestmark = pytest.mark.only_on("sid")
 
 CHANNELS = [SERVED.as_uri(), tiny_channel.ADDRESS]
 ENVIRONMENT = """\
@@ -302,6 +306,9 @@ def test_damage_is_found_and_mended(host: Machine) -> None:
         assert "is as it was built" in kernel(host, "check", SMALL).stdout
         assert python(host, "import requests; print(requests.certs.where())").startswith(current(host))
         assert person.run("import wave; 6 * 7") == "42"
+        assert Path(prefix).name in revisions(host), "somebody works in it"
+    kernel(host, "gc")
+    assert Path(prefix).name not in revisions(host)
 
 
 def complaint_of_check(machine: Machine) -> dict[str, Any]:

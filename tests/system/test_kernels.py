@@ -143,11 +143,11 @@ def test_an_endless_loop_is_interrupted(kernel: Kernel, language: Language, grac
 
 def test_it_restarts(kernel: Kernel, language: Language, grace: Visitor) -> None:
     kernel.run(language.keep)
-    grace.restart_kernel(kernel)
-    forgotten = kernel.execute(language.kept.code)
+    again = grace.restart_kernel(kernel)
+    forgotten = again.execute(language.kept.code)
     assert forgotten.content["status"] == "error" or language.terminal
     assert language.kept.expect not in forgotten.text("stdout")
-    assert kernel.run(language.output) == "42"
+    assert again.run(language.output) == "42"
 
 
 def test_it_ends(kernel: Kernel, grace: Visitor, machine: Machine) -> None:

@@ -162,9 +162,11 @@ class Visitor:
         """Press the stop button."""
         self._do(kernel, "POST", "/interrupt", httpx.codes.NO_CONTENT)
 
-    def restart_kernel(self, kernel: Kernel) -> None:
-        """Press the restart button."""
+    def restart_kernel(self, kernel: Kernel) -> Kernel:
+        """Press the restart button, after which JupyterLab connects anew."""
         self._do(kernel, "POST", "/restart", httpx.codes.OK)
+        kernel.close()
+        return self.kernel(kernel.identity)
 
     def shut_down_kernel(self, kernel: Kernel) -> None:
         """Have a kernel end."""
