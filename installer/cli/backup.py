@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         backup.refuse_without_hub()
         loaded = load_file(paths.CONFIG_FILE)
         if piped:
-            made = backup.backup_into(sys.stdout.buffer, loaded, tell)
+            made = backup.backup_into(sys.stdout.fileno(), loaded, tell)
         elif arguments.scheduled:
             made = backup.scheduled(loaded, tell)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import socket
@@ -11,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from installer.commands import backup_contents
 from installer.commands.backup_contents import Contents, Source
@@ -71,19 +71,21 @@ def backup_to(target: Path | None, loaded: Loaded, report: Report, *, label: str
     return Made(target, size, len(sources), manifest.left_out)
 
 
-def backup_into(stream: IO[bytes], loaded: Loaded, report: Report) -> Made:
+def backup_into(descriptor: int, loaded: Loaded, report: Report) -> Made:
     """Make one in a pipe. Raises Problem; then what has been written has no end, and is refused by restore."""
-    counted = _Counted(stream)
+    pipe = _Pipe(descriptor)
     with _prepared(loaded, report) as (manifest, sources):
         report("writing to standard output")
         try:
-            _write(counted, manifest, sources)
-            stream.flush()
+            _write(pipe, manifest, sources)
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise _unwritable(Path("/dev/stdout"), error) from error
-    return Made(None, counted.size, len(sources), manifest.left_out)
+            raise Problem(
+                f"standard output can't be written: {error.strerror or error}",
+                "make room where it goes, and throw away what has come there: it is no whole backup",
+            ) from error
+    return Made(None, pipe.size, len(sources), manifest.left_out)
 
 
 def scheduled(loaded: Loaded, report: Report) -> Made:
@@ -215,18 +217,16 @@ def _is_plain(path: Path) -> bool:
     return stat.S_ISREG(path.lstat().st_mode)
 
 
-class _Counted:
-    """A stream that only goes forward, and how much has been written to it."""
+class _Pipe:
+    """A descriptor that is written to at once: what a buffer keeps back would be lost unnoticed, or missed later."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
         self.size = 0
 
-    def write(self, data: bytes) -> int:
-        """Write it on."""
+    def write(self, data: bytes) -> None:
+        """Write it all."""
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
         self.size += len(data)
-        return self._stream.write(data)
-
-    def flush(self) -> None:
-        """Write on what waits."""
-        self._stream.flush()

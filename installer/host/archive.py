@@ -45,20 +45,46 @@ class Source(Protocol):
 class Target(Protocol):
     """What an archive is written to."""
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: bytes, /) -> object:
         """Write them all."""
 
-    def flush(self) -> None:
-        """Write on what waits."""
+
+class _Zipping:
+    """What is written to it goes on compressed, as gzip does it (RFC 1952), without a name or a time.
+
+    gzip.GzipFile keeps bytes back, and complains at the end of the process where it can't write those to a full disk.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._compress = zlib.compressobj(6, zlib.DEFLATED, wbits=16 + zlib.MAX_WBITS)
+        self._written = 0
+
+    def write(self, data: bytes) -> int:
+        """Write them all."""
+        self._written += len(data)
+        if compressed := self._compress.compress(data):
+            self._target.write(compressed)
+        return len(data)
+
+    def tell(self) -> int:
+        """How many there have been."""
+        return self._written
+
+    def finish(self) -> None:
+        """Write what is left, and the checksum."""
+        self._target.write(self._compress.flush())
 
 
 class Writer:
     """Writes an archive into a stream, which stays open. Use it in a with block; one left by an error has no end."""
 
     def __init__(self, stream: Target) -> None:
-        self._zip = gzip.GzipFile(filename="", fileobj=cast(IO[bytes], stream), mode="wb", compresslevel=6, mtime=0)
+        self._zip = _Zipping(stream)
         # The oldest format of all: what doesn't fit into its fixed fields is an error.
-        self._tar = tarfile.open(fileobj=self._zip, mode="w|", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
+        self._tar = tarfile.open(  # noqa: SIM115
+            fileobj=cast(IO[bytes], self._zip), mode="w", format=tarfile.USTAR_FORMAT
+        )
 
     def __enter__(self) -> Writer:
         return self
@@ -66,7 +92,7 @@ class Writer:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self._tar.close()
-            self._zip.close()
+            self._zip.finish()
 
     def add(self, member: Member, source: Source, at: float) -> None:
         """Write a file. at: its time, seconds since the epoch. Raises OSError, also where it has become shorter."""

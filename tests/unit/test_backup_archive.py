@@ -121,7 +121,8 @@ def test_one_that_is_cut_off(length: int, tmp_path: Path) -> None:
 def test_one_that_is_damaged_anywhere(tmp_path: Path) -> None:
     small = written({"etc/installer.yaml": SETTINGS}, manifest({"etc/installer.yaml": SETTINGS}))
     refusals = 0
-    for place in range(len(small)):
+    places = range(0, len(small), 3)
+    for place in places:
         damaged = bytearray(small)
         damaged[place] ^= 0x10
         try:
@@ -129,7 +130,7 @@ def test_one_that_is_damaged_anywhere(tmp_path: Path) -> None:
             assert read(bytes(damaged), tmp_path) == {"etc/installer.yaml": SETTINGS}
         except Problem:
             refusals += 1
-    assert refusals > len(small) - 12
+    assert refusals > len(places) - 6
 
 
 ARCHIVES: dict[str, tuple[bytes, str]] = {
@@ -325,3 +326,16 @@ def test_where_it_goes(path: str, place: Path) -> None:
 
 def test_the_version_is_that_of_the_package() -> None:
     assert f'version="{VERSION}"' in (CHECKOUT / "setup.py").read_text(encoding="utf-8")
+
+
+def test_a_disk_that_is_full_is_one_error(tmp_path: Path) -> None:
+    code = (
+        "import io, os\n"
+        "from installer.host.archive import Member, Writer\n"
+        "try:\n"
+        "    with open('/dev/full', 'wb') as stream, Writer(stream) as archive:\n"
+        "        archive.add(Member('x', 1 << 20), io.BytesIO(os.urandom(1 << 20)), 0)\n"
+        "except OSError as error: print(error.strerror)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("No space left on device\n", "")
