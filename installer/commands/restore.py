@@ -220,9 +220,12 @@ def _name_of(path: Path) -> str:
 
 
 def _extra(unpacked: Unpacked) -> tuple[Path, ...]:
-    """Plain files here that the backup doesn't have; what is none stays, since a backup of it could not be made."""
+    """Plain files here that the backup doesn't have; what a backup leaves out stays, since it would be lost."""
     known = {item.path for item in unpacked.manifest.items}
-    return tuple(path for path in _here() if _name_of(path) not in known and not path.is_symlink() and path.is_file())
+    others = (path for path in _here() if _name_of(path) not in known)
+    return tuple(
+        path for path in others if path.is_file() and not path.is_symlink() and changeable(path.parent) is None
+    )
 
 
 def _newest(unpacked: Unpacked) -> Generation | None:
