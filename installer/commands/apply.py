@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from installer.commands import first_admin, health, selftest
 from installer.commands.pruning import Pruned, prune
@@ -40,7 +40,8 @@ def apply(situation: Situation, plan: Plan, by: str, reporter: Reporter) -> Appl
         summary=sentence(situation.store.newest(), situation.config_text, plan),
     )
     situation.store.prepare()
-    return bring_about(situation.store, situation.site, request, plan, reporter)
+    applied = bring_about(situation.store, situation.site, request, plan, reporter)
+    return replace(applied, generation=situation.store.take_up_history(applied.generation))
 
 
 def bring_about(store: Store, site: Site, request: Request, plan: Plan, reporter: Reporter) -> Applied:

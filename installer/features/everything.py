@@ -5,6 +5,7 @@ from __future__ import annotations
 from installer.engine.resource import Resource
 from installer.features import (
     admin,
+    backup,
     culler,
     ground,
     hub,
@@ -19,7 +20,7 @@ from installer.features import (
 )
 from installer.features.site import Site
 
-FEATURES = (ground, admin, server, notify, proxy, passwords, spawning, hub, culler, tls, web, kernels)
+FEATURES = (ground, admin, server, notify, proxy, passwords, spawning, hub, culler, tls, web, backup, kernels)
 
 
 def desired(site: Site) -> tuple[Resource, ...]:

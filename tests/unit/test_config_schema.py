@@ -27,6 +27,9 @@ GOOD: dict[str, list[object]] = {
     "culler.every": ["1s", "5m"],
     "notify.command": ["/usr/local/bin/notify-failed", "/opt/a_b/c++.sh"],
     "notify.mail": ["root", "ada@example.org", "a.b+hub@mail.example.org"],
+    "backup.every": ["hourly", "daily", "weekly", "monthly"],
+    "backup.keep": [1, 14, 1000],
+    "backup.directory": ["/var/backups/jupyterhub", "/mnt/a b/ö"],
     "channels": [
         ["conda-forge"],
         ["bioconda", "conda-forge"],
@@ -156,6 +159,9 @@ BAD: dict[str, list[object]] = {
         1,
     ],
     "kernels[].lock": ["x.lock", ["/x"]],
+    "backup.every": ["", "never", "1d", 1, ["daily"]],
+    "backup.keep": [0, -1, 1001, "14", 1.5, True, [1]],
+    "backup.directory": ["", "backups", "/", "/a/../b", "/a\nb", 1],
     "kernels[].packages": [
         "numpy",
         {},
