@@ -14,7 +14,7 @@ from installer.commands import backup
 from installer.config.load import load_file
 from installer.engine.lock import exclusive
 from installer.host import paths
-from installer.host.errors import ExitCode, Problem
+from installer.host.errors import ExitCode, UsageProblem
 
 
 def register(commands: Commands) -> None:
@@ -38,10 +38,10 @@ def register(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make it; exit with 3 where something had to be left out."""
     if arguments.scheduled and arguments.file is not None:
-        raise _bad_usage("--scheduled takes no file: it goes where the config says", "leave one of them out")
+        raise UsageProblem("--scheduled takes no file: it goes where the config says", "leave one of them out")
     piped = arguments.file == "-"
     if piped and sys.stdout.isatty():
-        raise _bad_usage(
+        raise UsageProblem(
             "a backup is not for reading: standard output is a terminal",
             "send it on, for example: sudo python3 -m installer backup - | age --passphrase > hub.tar.gz.age",
         )
@@ -67,9 +67,3 @@ def run(arguments: argparse.Namespace) -> int:
 def tell(doing: str) -> None:
     """A line for what is being done now; to standard error, since the other may be the backup itself."""
     output.note(f"[dim]{escape(doing)} ...[/]")
-
-
-def _bad_usage(what: str, hint: str) -> Problem:
-    problem = Problem(what, hint)
-    problem.exit_code = ExitCode.USAGE
-    return problem

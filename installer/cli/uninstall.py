@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from rich.markup import escape
 
 from installer.cli import output
 from installer.cli.arguments import Commands
-from installer.commands import uninstall
-from installer.commands.final_archive import PLACE, keep_state
+from installer.commands import final_backup, uninstall
 from installer.commands.uninstall import Outcome, Uninstall
 from installer.commands.uninstall_summary import Told, told
 from installer.engine.lock import exclusive
@@ -23,7 +23,9 @@ from installer.host.packages import Purge
 def register(commands: Commands) -> None:
     """Add the command."""
     command = commands.add_parser("uninstall", help="take all of it off this server again", description=__doc__)
-    command.add_argument("--purge", action="store_true", help="keep no copy of config, secrets and the hub's database")
+    command.add_argument(
+        "--purge", action="store_true", help="make no backup of config, secrets and the hub's database"
+    )
     command.add_argument(
         "--packages", action="store_true", help="also purge the packages it installed that nothing else needs"
     )
@@ -46,9 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.yes and not _sure():
             output.out.print("Nothing was changed.")
             return ExitCode.DONE
-        keep = None if arguments.purge else keep_state
+        reporter = output.Progress()
+        keep = None if arguments.purge else partial(final_backup.make, reporter)
         try:
-            outcome = uninstall.carry_out(going, asking(), output.Progress(), purge=purge or Purge((), {}), keep=keep)
+            outcome = uninstall.carry_out(going, asking(), reporter, purge=purge or Purge((), {}), keep=keep)
             for line in summary(outcome):
                 output.out.print(line)
             if outcome.failures:
@@ -108,8 +111,8 @@ def _state(going: Uninstall, *, keep: bool) -> list[str]:
     what = f"config, secrets, the hub's database ({', '.join(map(str, going.state))})"
     if not keep:
         return [f"{what}: for good (--purge)"]
-    where = str(going.archive) if going.archive else f"{PLACE}/jupyterhub-installer-TIME.tar.gz, for root alone"
-    return [f"{what}: a copy is kept in {where}"]
+    where = f"{going.archive}, made before" if going.archive else "where the config has backups go"
+    return [f"{what}: a backup is made first, for root alone, {where}"]
 
 
 def _row(title: str, names: Sequence[str]) -> Iterator[str]:
@@ -121,7 +124,8 @@ def summary(outcome: Outcome) -> Iterator[str]:
     """What is left to know, with rich's markup."""
     yield ""
     if outcome.archive is not None:
-        yield f"Config, secrets and the hub's database are kept in [bold]{escape(str(outcome.archive))}[/]."
+        yield "Config, secrets and the hub's database are kept; with them, the same hub again, here or elsewhere:"
+        yield f"  sudo python3 -m installer restore {escape(str(outcome.archive))}"
     for directory, names in outcome.others.items():
         why = f"has what isn't the installer's: {', '.join(names[:5])}" if names else "is in use, or mounted"
         yield f"{escape(str(directory))} stays; it {escape(why)}{', ...' if names[5:] else ''}"

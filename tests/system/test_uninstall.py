@@ -21,7 +21,7 @@ from tests.system.visitor import Visitor
 # What is removed was made by the same code on each suite; that purging packages differs is in test_readme.
 pytestmark = pytest.mark.only_on("trixie")
 
-ARCHIVES = "/var/backups/jupyterhub-installer-*.tar.gz"
+BACKUPS = f"{paths.BACKUPS}/jupyterhub-*-uninstall.tar.gz"
 DEFAULT_SITE = str(paths.NGINX_DEFAULT_SITE)
 
 PASSING = "|".join(
@@ -93,7 +93,7 @@ def test_as_if_it_had_never_been(server: Layer, small_kernel_server: Layer, boot
     assert {line.partition(": ")[0] for line in left} == expected | {str(paths.CONFIG_FILE)}, "\n".join(left)
     assert machine.read(f"/home/{ADMIN.name}/thesis.txt") == "nearly done"
     assert traces(machine) == ""
-    assert machine.run(f"ls {ARCHIVES}", check=False).stdout == ""
+    assert machine.run(f"ls {BACKUPS}", check=False).stdout == ""
 
 
 def test_refused_with_nothing_done(campus: Machine) -> None:
@@ -149,19 +149,19 @@ def test_killed_on_its_way(campus: Machine) -> None:
     for number in (1, 3, 4, 4):  # the last of them when the environment is gone
         kill(campus, LAST_STEP, number)
     assert uninstall(campus, "--yes").ok
-    assert traces(campus) == ARCHIVES.replace("*", archived(campus)[0]) + "\n"
+    assert traces(campus) == f"{paths.BACKUPS}\n{backups(campus)[0]}\n"
     assert "Welcome to nginx" in campus.run(["curl", "--silent", "--noproxy", "*", "http://127.0.0.1/"]).stdout
 
 
 def test_what_was_kept(campus: Machine) -> None:
     """One archive of all that can't be had again, though it was killed on its way."""
-    (only,) = archived(campus)
-    archive = ARCHIVES.replace("*", only)
-    assert campus.run(["stat", "--format=%a %U:%G", archive]).stdout == "600 root:root\n"
-    inside = campus.run(["tar", "-tzf", archive]).stdout.splitlines()
-    kept = (paths.HUB_STATE / "jupyterhub.sqlite", paths.CONFIG_FILE, paths.COOKIE_SECRET, paths.CA_KEY)
-    assert {str(path).lstrip("/") for path in kept} <= {*inside}
-    assert not [name for name in inside if "/env/" in name]
+    (only,) = backups(campus)
+    assert campus.run(["stat", "--format=%a %U:%G", only]).stdout == "600 root:root\n"
+    inside = campus.run(["tar", "-tzf", only]).stdout.splitlines()
+    kept = (paths.CONFIG_FILE, paths.COOKIE_SECRET, paths.CA_KEY)
+    assert {"hub/jupyterhub.sqlite", *(f"etc/{path.relative_to(paths.ETC)}" for path in kept)} <= {*inside}
+    shown = campus.run(["python3", "-m", "installer", "restore", only, "--dry-run"], cwd=CHECKOUT, timeout=300)
+    assert shown.ok, shown
 
 
 def test_once_more(campus: Machine) -> None:
@@ -179,7 +179,7 @@ def test_once_more(campus: Machine) -> None:
     assert campus.run(["getent", "group", paths.MEMBERS_GROUP]).stdout.endswith(":\n")
     assert campus.run(["test", "-e", DEFAULT_SITE], check=False).code == 1
     assert campus.run(["find", str(paths.ETC)]).stdout.splitlines()[-1] == f"{paths.CONF_D}/10-mine.py"
-    assert len(archived(campus)) == 2
+    assert len(backups(campus)) == 2
     assert campus.run("systemctl --failed --no-legend").stdout == ""
 
 
@@ -211,10 +211,9 @@ def kill(machine: Machine, place: str, number: int) -> None:
     assert result.code in {-signal.SIGKILL, 128 + signal.SIGKILL}, result
 
 
-def archived(machine: Machine) -> list[str]:
-    """When the archives were made that are there."""
-    start, end = ARCHIVES.split("*")
-    return [line.removeprefix(start).removesuffix(end) for line in machine.run(f"ls {ARCHIVES}").stdout.splitlines()]
+def backups(machine: Machine) -> list[str]:
+    """The last backups that are there."""
+    return machine.run(f"ls {BACKUPS}").stdout.splitlines()
 
 
 def traces(machine: Machine) -> str:
