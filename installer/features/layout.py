@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import singledispatch
 from pathlib import Path
 
-from installer.config.models import Backup, Config
+from installer.config.models import Backup, Config, Notify
 from installer.engine.resource import Resource
 from installer.features.everything import FEATURES, desired
 from installer.features.site import Admin, Site
@@ -26,7 +26,8 @@ from installer.resources.server_environment import ServerEnvironment
 from installer.resources.unit import Service, UnitFile
 
 _EXAMPLE = Site(
-    config=Config(backup=Backup(every="daily")),
+    # What is off by default is in the lists too.
+    config=Config(notify=Notify(mail="root"), backup=Backup(every="daily")),
     facts=HostFacts(
         systemd=257,
         python="3.13.5",

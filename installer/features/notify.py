@@ -1,4 +1,4 @@
-"""Telling of failures: a unit that every other unit of ours names in OnFailure=; nothing, unless the config asks."""
+"""Telling of failures, only where the config asks for it: a unit that every other unit of ours names in OnFailure=."""
 
 from __future__ import annotations
 

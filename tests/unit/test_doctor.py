@@ -375,6 +375,16 @@ def test_routes() -> None:
     assert "no route to it" in judged(seen(routes={"/": ROUTES["/"]}))[0].what
     assert "and it doesn't" in judged(alive=hub_state.Alive(frozenset(), frozenset()))[0].what
     assert "does not listen" in judged(alive=hub_state.Alive(frozenset({7}), frozenset()))[0].what
+    unknown = replace(
+        ALIVE, pids=frozenset({7, 8}), scopes=(("jupyter-ada-7.scope", 7, 999), ("jupyter-eve-8.scope", 8, 999))
+    )
+    assert told(
+        judged(alive=unknown), Severity.WARNING, "does not know (process 8)", "systemctl stop jupyter-eve-8.scope"
+    )
+    assert fine(judged(alive=replace(unknown, scopes=(("jupyter-eve-8.scope", 8, 5),)))), (
+        "it has only just been started"
+    )
+    assert fine(judged(alive=replace(unknown, pids=frozenset({7})))), "what it has left behind may run on"
     assert "can't be asked" in judged(seen(routes=None, routes_trouble="refused"))[0].what
     assert fine(hub_state.judge_routes(seen(routes={"/jupyter": ROUTES["/"], **alone}), ALIVE, "/jupyter/"))
 

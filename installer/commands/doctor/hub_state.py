@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from installer.host.system_python import system_python
 DATABASE, ROUTES = "database", "routes"
 _FILE = paths.HUB_STATE / "jupyterhub.sqlite"
 _PROGRAM = Path(__file__).parents[2] / "libexec" / "look_as_hub.py"
+_LONGEST_START = 300.0
 _RESTART_HUB = f"sudo systemctl restart {paths.HUB_UNIT}"
 
 
@@ -59,10 +62,15 @@ class Seen(BaseModel):
 
 @dataclass(frozen=True)
 class Alive:
-    """What of the servers is there: the ids of processes that live, and ports that somebody listens on."""
+    """What of the servers is there.
+
+    pids: processes that live. ports: those that somebody listens on. scopes: every server's scope, with the id of the
+    process that it was made for and the seconds that it is there.
+    """
 
     pids: frozenset[int]
     ports: frozenset[int]
+    scopes: tuple[tuple[str, int, float], ...] = ()
 
 
 def look(server: Server) -> list[Finding]:
@@ -122,6 +130,12 @@ def judge_routes(seen: Seen, alive: Alive, base_url: str) -> list[Finding]:
         elif server.user not in routed:
             what = f"{server.user}'s server runs, and the proxy has no route to it"
             found.append(problem(ROUTES, what, _RESTART_HUB))
+    known = {server.pid for server in servers}
+    for scope, pid, seconds in alive.scopes:
+        # One that is starting isn't in the database yet.
+        if seen.database is not None and pid in alive.pids and pid not in known and seconds > _LONGEST_START:
+            what = f"a server runs that the hub does not know (process {pid}): nobody can reach or stop it from there"
+            found.append(warning(ROUTES, what, f"sudo systemctl stop {shlex.quote(scope)}"))
     return found or [ok(ROUTES, f"{len(seen.routes)} routes, each to a server that runs")]
 
 
@@ -144,12 +158,29 @@ def _seen() -> Seen:
 
 def _alive(seen: Seen) -> Alive:
     servers = seen.database.servers if seen.database else ()
-    pids = frozenset(server.pid for server in servers if server.pid and Path(f"/proc/{server.pid}").is_dir())
+    scopes = _scopes()
+    wanted = {server.pid for server in servers if server.pid} | {pid for _, pid, _ in scopes}
+    pids = frozenset(pid for pid in wanted if Path(f"/proc/{pid}").is_dir())
     if not pids:
         return Alive(pids, frozenset())
     said = run(["ss", "-H", "-l", "-t", "-n"], timeout=5).stdout
     ports = (line.split()[3].rpartition(":")[2] for line in said.splitlines())
-    return Alive(pids, frozenset(int(port) for port in ports if port.isdigit()))
+    return Alive(pids, frozenset(int(port) for port in ports if port.isdigit()), scopes)
+
+
+def _scopes() -> tuple[tuple[str, int, float], ...]:
+    shown = run(
+        ["systemctl", "show", "--property=Id,ActiveEnterTimestampMonotonic", "--", "jupyter-*.scope"], timeout=5
+    ).stdout
+    now = time.clock_gettime(time.CLOCK_MONOTONIC)
+    found = []
+    for block in shown.strip().split("\n\n"):
+        fields = dict(line.partition("=")[::2] for line in block.splitlines())
+        named = re.fullmatch(r"jupyter-.+-(\d+)\.scope", fields.get("Id", ""))
+        if named is not None:
+            began = int(fields.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+            found.append((named[0], int(named[1]), now - began))
+    return tuple(found)
 
 
 def _schemas(server: Server) -> list[str]:
