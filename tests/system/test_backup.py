@@ -26,7 +26,7 @@ from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG, add_person
 from tests.system.machine_process import Result
 from tests.system.visitor import HOST, Visitor, trust, until
 
-pytestmark = pytest.mark.only_on("trixie")
+pytestmark = pytest.mark.only_on("bookworm")
 
 PASSWORD = "a fine password"
 FRAGMENT = "/etc/jupyterhub/conf.d/50-own.py"

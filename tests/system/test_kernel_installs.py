@@ -17,7 +17,7 @@ from tests.system.machine_kernels import KERNELS, kernel_command
 from tests.system.visitor import Visitor, member
 
 # What is looked at is the same on every suite; each has its share of the long tests.
-pytestmark = pytest.mark.only_on("sid")
+pytestmark = pytest.mark.only_on("bookworm")
 
 FIRST_CELL_SECONDS = 180
 CRAN, JULIA_PACKAGE = "/srv/cran", "/srv/Greeting"

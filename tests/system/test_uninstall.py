@@ -19,7 +19,7 @@ from tests.system.machine_snapshot import contents, differences, managed
 from tests.system.visitor import Visitor
 
 # What is removed was made by the same code on each suite; that purging packages differs is in test_readme.
-pytestmark = pytest.mark.only_on("trixie")
+pytestmark = pytest.mark.only_on("bookworm")
 
 BACKUPS = f"{paths.BACKUPS}/jupyterhub-*-uninstall.tar.gz"
 DEFAULT_SITE = str(paths.NGINX_DEFAULT_SITE)
