@@ -371,6 +371,7 @@ def nobody_says(machine: Machine, secret: str) -> Iterator[None]:
 def test_a_full_disk(tiny_kernel_server: Layer, boot: Boot) -> None:
     """A file system of its own for kernels, and little free on it."""
     machine = boot(tiny_kernel_server)
+    assert apply_as_root(machine).ok
     prefix, text = current(machine, TINY), config(machine)
     kept = str(paths.KERNELS)
     machine.run(
