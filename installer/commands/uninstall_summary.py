@@ -69,6 +69,7 @@ def _stays(going: Uninstall, purge: Purge | None) -> Iterable[Row]:
         yield "packages", [f"{names} (with --packages they go too)" for names in several]
     else:
         yield "packages", [f"{name}, which {', '.join(needers)} needs" for name, needers in purge.stay.items()]
+    yield "backups", [str(path) for path in sorted(paths.BACKUPS.glob("*"))]
     yield "logs", ["what systemd's journal has"]
     if going.resources and packages.read_record().found is None:
         yield "packages", ["all: what was here before the installer isn't known"]
