@@ -50,7 +50,7 @@ def look(system: str) -> Base | None:
         return None
     environment = paths.VENV.resolve()
     python = environment / "bin" / "python"
-    words = [python, "-I", "-c", "import platform; print(platform.python_version())"]
+    words = [str(python), "-I", "-c", "import platform; print(platform.python_version())"]
     try:
         runs = run(words, timeout=5).stdout.strip()
     except CommandFailed:
