@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installer.host import paths
-from installer.host.process import run
+from installer.host.process import CommandFailed, run
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,12 @@ def look(system: str) -> Base | None:
         return None
     environment = paths.VENV.resolve()
     python = environment / "bin" / "python"
-    said = run([python, "-I", "-c", "import platform; print(platform.python_version())"], check=False, timeout=5)
-    return Base(environment, python.resolve(), said.stdout.strip() if said.ok else "", _built(environment), system)
+    words = [str(python), "-I", "-c", "import platform; print(platform.python_version())"]
+    try:
+        runs = run(words, timeout=5).stdout.strip()
+    except CommandFailed:
+        runs = ""
+    return Base(environment, python.resolve(), runs, _built(environment), system)
 
 
 def _built(environment: Path) -> str:
