@@ -33,12 +33,15 @@ FRAGMENT = "/etc/jupyterhub/conf.d/50-own.py"
 BACKUP = "/root/hub.tar.gz"
 OURS = f"jupyterhub-{HOSTNAME}"
 SECRETS = f"cd {paths.SECRETS} && sha256sum *"
-HUB_CONFIG = f"""\
+FIRST_CONFIG = f"""\
 # as the admin left it
 channels: [{tiny_channel.ADDRESS}]
 kernels:
   - tiny
 """
+OUTSIDE = "/srv/kernels/tiny.lock"
+"""A file elsewhere, which a kernel is made from."""
+HUB_CONFIG = f"{FIRST_CONFIG}  - {{name: copy, lock: {OUTSIDE}}}\n"
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,12 @@ def former(applied_server: Applied) -> Former:
         add_person(machine, "grace", PASSWORD, groups=[paths.MEMBERS_GROUP])
         add_person(machine, "otto", PASSWORD, groups=[paths.MEMBERS_GROUP])
         tiny_channel.put(machine)
-        machine.put(CONFIG, HUB_CONFIG)
+        machine.put(CONFIG, FIRST_CONFIG)
         machine.put(FRAGMENT, "c.JupyterHub.template_vars = {'announcement': 'we are one'}\n", mode="0640")
         machine.run(["chown", "root:jupyter", FRAGMENT])
+        installer(machine, "apply", "--yes")
+        machine.put(OUTSIDE, installer(machine, "kernel", "lock", "tiny").stdout)
+        machine.put(CONFIG, HUB_CONFIG)
         installer(machine, "apply", "--yes")
         with Visitor(machine) as grace:
             grace.login("grace", PASSWORD)
@@ -175,7 +181,8 @@ def test_it_has_what_makes_the_hub_and_nothing_else(former: Former) -> None:
     assert names[0] == "manifest.json"
     assert names[1:] == [item.path for item in said.items]
     assert {
-        "hub/jupyterhub.sqlite", "etc/installer.yaml", "etc/conf.d/50-own.py", "etc/kernels/tiny/recipe.yaml",
+        "hub/jupyterhub.sqlite", "etc/installer.yaml", f"files{OUTSIDE}", "etc/conf.d/50-own.py",
+        "etc/kernels/tiny/recipe.yaml",
         "etc/secrets/cookie_secret", "etc/secrets/ca.key", "etc/tls/ca.crt", "generations/000001.json",
         f"kernels/tiny/{former.revision.rpartition('/')[2]}/kernel.lock",
     } <= set(names)  # fmt: skip
@@ -266,6 +273,8 @@ def test_a_restored_kernel_is_the_same_to_the_byte(restored: tuple[Machine, Resu
     assert linked(machine, "tiny") == former.revision
     assert machine.read(f"{former.revision}/kernel.lock") == former.lock
     assert machine.read(f"{former.revision}/share/tiny/version") == "2.0"
+    assert machine.run(["stat", "--format=%a %U", OUTSIDE]).stdout == "600 root\n"
+    assert machine.read(f"{linked(machine, 'copy')}/share/tiny/version") == "2.0"
 
 
 # --- where there is a hub already -------------------------------------------------------------------
@@ -276,6 +285,7 @@ def test_an_older_backup_takes_a_hubs_place_only_when_asked(restored: tuple[Mach
     assert "this machine is not a fresh one: there is a hub" in refused(
         machine, "restore", "-", "--yes", stdin=former.piped
     )
+    machine.run(f"install -d -o grace {paths.ETC}/hers && touch {paths.ETC}/hers/notes")
     machine.put("/etc/jupyterhub/conf.d/60-new.py", "c.JupyterHub.template_vars = {}\n")
     installer(machine, "kernel", "update", "tiny", "--yes")
     assert machine.read(f"{linked(machine, 'tiny')}/share/tiny/version") == "3.0"
@@ -283,6 +293,8 @@ def test_an_older_backup_takes_a_hubs_place_only_when_asked(restored: tuple[Mach
         grace.login("grace", PASSWORD)
         newer = str(grace.api("POST", "/hub/api/users/grace/tokens", {"note": "newer"}).json()["token"])
     result = installer(machine, "restore", "-", "--yes", "--replace", stdin=former.piped)
+    # What the backup of before had to leave out is not removed.
+    machine.run(f"test -e {paths.ETC}/hers/notes && rm -r {paths.ETC}/hers")
     kept = re.search(r"^What was here is in (\S+)$", result.stdout, re.MULTILINE)
     assert kept, result
     assert linked(machine, "tiny") == former.revision
