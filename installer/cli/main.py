@@ -16,7 +16,7 @@ from installer.cli import output
 from installer.host import interruption
 from installer.host.errors import ExitCode, Problem
 
-COMMANDS = ("apply", "plan", "status", "diff", "kernel", "config")
+COMMANDS = ("apply", "plan", "status", "diff", "kernel", "config", "backup", "restore")
 """Each is a module beside this one."""
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from installer.engine.lock import exclusive
 from installer.host import paths
+from installer.host.errors import Problem
 from installer.kernels import leftovers
 
 
@@ -17,5 +18,11 @@ def alone(doing: str) -> Iterator[None]:
     doing: the command's name, told to whoever finds it taken.
     """
     with exclusive(paths.LOCK, doing):
+        if doing != "restore" and paths.RESTORING.exists():
+            which = paths.RESTORING.read_text(encoding="utf-8").strip()
+            raise Problem(
+                f"the restore of a backup {which} did not come to its end",
+                "finish it first: sudo python3 -m installer restore FILE",
+            )
         leftovers.clear()
         yield

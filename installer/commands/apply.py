@@ -45,4 +45,5 @@ def apply(situation: Situation, plan: Plan, by: str, reporter: Reporter) -> Appl
     )
     situation.store.prepare()
     generation = carry_out(situation.store, request, plan, reporter, verify)
+    generation = situation.store.take_up_history(generation)
     return Applied(generation, spawn_seconds)

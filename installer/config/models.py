@@ -21,7 +21,7 @@ from installer.config.kernel_values import (
     Title,
 )
 from installer.config.kinds import Kind, Unfit, items, some_text
-from installer.config.values import AccountNames, Duration, Host, UrlPath, duration_text
+from installer.config.values import AccountNames, Count, Duration, Host, UrlPath, duration_text
 from installer.host import paths
 
 _MINUTE = 60
@@ -124,6 +124,20 @@ class Culler(Section):
                     below=("every",),
                 )
         return self
+
+
+class Backup(Section):
+    """Backups that the machine makes by itself; `installer backup` makes one at any time."""
+
+    every: Literal["hourly", "daily", "weekly", "monthly"] | None = _setting(
+        None, "How often to make one.", example="daily", unset="never"
+    )
+    keep: Count = _setting(14, "How many of those to keep; older ones are removed.", example=30)
+    directory: FilePath = _setting(
+        str(paths.BACKUPS),
+        "Where backups go, unless a command says otherwise. Best another machine's disk that is mounted there.",
+        example="/mnt/backups/hub",
+    )
 
 
 class KernelEntry(Section):
@@ -234,6 +248,7 @@ class Config(Section):
     auth: Auth = Auth()
     tls: Tls = Tls()
     culler: Culler = Culler()
+    backup: Backup = Backup()
     channels: Channels = _setting(
         ("conda-forge",),
         "Where the kernels' packages come from, the preferred channel first.",

@@ -79,6 +79,29 @@ Duration = Annotated[
 ]
 """Seconds, written with a unit in the file."""
 
+# --- how many ------------------------------------------------------------------------------------
+_MOST = 1000
+
+
+def count(value: object) -> int:
+    """Read how many of something there are to be, one at least."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Unfit(
+            "wrong type", int(value) if isinstance(value, str) and re.fullmatch("[1-9][0-9]{0,2}", value) else None
+        )
+    if not 1 <= value <= _MOST:
+        raise Unfit("less than 1" if value < 1 else f"more than {_MOST}", 1 if value < 1 else _MOST)
+    return value
+
+
+Count = Annotated[
+    int,
+    Kind("a number such as 14", f"A whole number from 1 to {_MOST}."),
+    BeforeValidator(count),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": _MOST}),
+]
+"""How many."""
+
 # --- host names and addresses --------------------------------------------------------------------
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LONGEST_HOST_NAME = 253

@@ -15,6 +15,7 @@ from installer.engine.plan import Action, Change, observe
 from installer.engine.resource import Resource
 from installer.host import files
 from installer.host.errors import Problem
+from installer.host.trees import remove_tree
 
 Kinds = Mapping[str, type[Resource]]
 """Every resource class by its kind, to read stored resources back."""
@@ -218,12 +219,36 @@ class Store:
         return self._directory / "left.json"
 
     def remembered(self) -> dict[str, str]:
-        """Choices of the first apply, from the newest generation or from the interrupted run."""
+        """Choices of the first apply: from the newest generation, the interrupted run, or a backup's."""
         newest = self.newest()
         if newest is not None:
             return dict(newest.remembered)
         begun = [record["remembered"] for record in self.journal.records() if record["event"] == "begin"]
-        return dict(begun[0]) if begun else {}
+        if begun:
+            return dict(begun[0])
+        former = self.history.newest()
+        return dict(former.remembered) if former else {}
+
+    @property
+    def history(self) -> Store:
+        """Generations that a backup has brought of another host: told of, but nothing of them is here."""
+        return Store(self._directory / "restored-generations", self._kinds)
+
+    def take_up_history(self, generation: Generation) -> Generation:
+        """Have the first generation of this host come after those that a backup has brought. Returns it, renumbered.
+
+        Nothing happens where there are none; safe to repeat after a kill.
+        """
+        former = self.history.numbers()
+        if not former:
+            return generation
+        if generation.number <= former[-1]:
+            generation = generation.model_copy(update={"number": generation.number + former[-1]})
+            self.add(generation)
+        for number in former:
+            self.add(self.history.generation(number))
+        remove_tree(self.history._directory)
+        return generation
 
     def interrupted(self) -> str | None:
         """When the run began that didn't come to an end, None where there is none."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import singledispatch
 from pathlib import Path
 
-from installer.config.models import Config
+from installer.config.models import Backup, Config
 from installer.engine.resource import Resource
 from installer.features.everything import FEATURES, desired
 from installer.features.site import Admin, Site
@@ -26,7 +26,7 @@ from installer.resources.server_environment import ServerEnvironment
 from installer.resources.unit import Service, UnitFile
 
 _EXAMPLE = Site(
-    config=Config(),
+    config=Config(backup=Backup(every="daily")),
     facts=HostFacts(
         systemd=257,
         python="3.13.5",
@@ -56,7 +56,8 @@ use, and the module that asks for it.
 Not in the lists, since nobody but you writes them: `{paths.CONFIG_FILE}` ([config](config.md)) and the files
 in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_ADMIN}`, made where the one who
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
-exists for a few seconds of every apply that changes something.
+exists for a few seconds of every apply that changes something. The units of `backup` are there once `backup.every`
+is set.
 """
 
 _BESIDE = f"""\
@@ -65,9 +66,10 @@ _BESIDE = f"""\
 | what | whose | what it is |
 |---|---|---|
 | `python3-venv` | package | installed first of all, for the installer itself, where it is missing |
-| `{paths.HUB_STATE}/jupyterhub.sqlite` | {paths.HUB_USER} | the hub's database: users, their tokens, what runs |
+| `{paths.HUB_DATABASE}` | {paths.HUB_USER} | the hub's database: users, their tokens, what runs |
 | `{paths.INSTALLER_STATE}/` | root, 0711 | the installer's own: environment; root's alone: journal, generations |
 | `{paths.LOCK}` | root | held by the one run at a time |
+| `{paths.BACKUPS}/` | root, 0700 | [backups](../how-to/backup.md), unless `backup.directory` says otherwise |
 | `{paths.INSTALLER_RUN}/` | root | candidates of files while they are checked |
 | `{_SLICE}-UID.slice` | the user | a slice for each user, a scope in it for each server |
 

@@ -15,6 +15,11 @@ from installer.host import paths
 from installer.host.nginx import Sites
 from installer.host.process import run
 from installer.host.system_python import system_python
+from installer.host.trust import changeable_below
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_PROGRAM = ("installer", "units", "nginx", "sudoers.d", "kernels")
+"""What of a checkout is run, or read by what is run."""
 
 
 class HostFacts(BaseModel):
@@ -27,6 +32,7 @@ class HostFacts(BaseModel):
     ipv6: whether the kernel knows IPv6 at all (ipv6.disable=1 takes it away).
     sites: what nginx serves besides us.
     hub_fragments: the admin's own *.py in conf.d.
+    checkout: where this installer is; checkout_open: what of it others than root can change, None where nothing is.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +48,8 @@ class HostFacts(BaseModel):
     nginx: tuple[int, ...] | None
     sites: Sites
     hub_fragments: tuple[Path, ...] = ()
+    checkout: Path = Path("/usr/local/lib/jupyterhub-installer")
+    checkout_open: Path | None = None
 
 
 def gather() -> HostFacts:
@@ -59,6 +67,8 @@ def gather() -> HostFacts:
         nginx=nginx_server.version(),
         sites=nginx_server.sites(),
         hub_fragments=tuple(sorted(paths.CONF_D.glob("*.py"))),
+        checkout=_CHECKOUT,
+        checkout_open=changeable_below([_CHECKOUT / name for name in _PROGRAM]),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from installer.host.errors import Problem
 
@@ -89,15 +90,23 @@ def _appearing(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, data: bytes, *, mode: int, owner: str | None = None, group: str | None = None) -> None:
-    """Put `data` at `path` in one step: temporary file beside it, owner, mode, fsync, rename, fsync of the directory.
+    """Put `data` at `path` in one step (see `appearing`)."""
+    with appearing(path, mode=mode, owner=owner, group=group) as stream:
+        stream.write(data)
 
+
+@contextmanager
+def appearing(path: Path, *, mode: int, owner: str | None = None, group: str | None = None) -> Iterator[IO[bytes]]:
+    """A stream for what is to be at `path` at the end of the block; left by an error, nothing has happened.
+
+    In one step: temporary file beside it, owner, mode, fsync, rename, fsync of the directory.
     owner, group: by name; whoever runs this (root, on a server) where None.
     A symbolic link at `path` is replaced, not followed. Raises Problem: a full disk, a read-only directory.
     """
     with _appearing(path) as temporary:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             if owner is not None and group is not None:
                 os.fchown(stream.fileno(), uid_of(owner), gid_of(group))

@@ -68,8 +68,18 @@ SERVER_SETTINGS = JUPYTER_ETC / "jupyter_server_config.json"
 
 # --- state ---------------------------------------------------------------------------------------
 HUB_STATE = Path("/var/lib/jupyterhub")
+HUB_DATABASE = HUB_STATE / "jupyterhub.sqlite"
 INSTALLER_STATE = Path("/var/lib/jupyterhub-installer")
 CACHE = Path("/var/cache/jupyterhub-installer")
+BACKUPS = Path("/var/backups/jupyterhub")
+BACKUP_STAGE = INSTALLER_STATE / "backup"
+"""The copy of the hub's database while a backup is made."""
+RESTORE_STAGE = INSTALLER_STATE / "restore"
+"""What is in a backup, until it is in its place."""
+RESTORING = INSTALLER_STATE / "restoring"
+"""There while what a backup brings is put in its place: until then, the host is neither the one nor the other."""
+RESTORED_KERNELS = INSTALLER_STATE / "restored-kernels"
+RESTORED_GENERATIONS = INSTALLER_STATE / "restored-generations" / "generations"
 
 # --- sockets and runtime -------------------------------------------------------------------------
 PROXY_RUN = Path("/run/jupyterhub-proxy")
@@ -96,4 +106,6 @@ CULLER_UNIT = "jupyterhub-culler.service"
 PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
+BACKUP_UNIT = "jupyterhub-backup.service"
+BACKUP_TIMER_UNIT = "jupyterhub-backup.timer"
 USERS_SLICE = "jupyterusers.slice"

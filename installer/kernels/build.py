@@ -32,7 +32,7 @@ def solve(request: KernelRequest, former: Lock | None, free: Collection[str], re
     free: those of them that are to be the newest that fit all the same.
     Raises Problem: no channel in reach, nothing that fits, a platform that the recipe has no packages for.
     """
-    subdir = _subdir()
+    subdir = this_subdir()
     if request.lock is not None:
         if request.lock.platform != subdir:
             raise Problem(
@@ -87,6 +87,18 @@ def ensure(request: KernelRequest, lock: Lock, report: Report, *, anew: bool = F
             environment.discard(prefix, request.name)  # of a run that was killed, or one that was damaged
             return _build(prefix, request, lock, previous, report)
     raise AssertionError("there is always another name")
+
+
+def make_again(prefix: Path, request: KernelRequest, lock: Lock, report: Report) -> None:
+    """Make a revision that was made before, on another host perhaps: of the same packages, under the same id.
+
+    Nothing happens where it is there. Raises Problem.
+    """
+    if revisions.completed(prefix) is not None:
+        return
+    if prefix.exists():
+        environment.discard(prefix, request.name)  # of a run that was killed
+    _build(prefix, request, lock, revisions.current(request.name), report)
 
 
 def _build(prefix: Path, request: KernelRequest, lock: Lock, previous: Path | None, report: Report) -> Path:
@@ -167,7 +179,8 @@ def _lock_file(request: KernelRequest, lock: Lock) -> LockFile:
     )
 
 
-def _subdir() -> str:
+def this_subdir() -> str:
+    """What conda calls a machine of this kind. Raises Problem where it has no packages for any."""
     machine = platform.machine()
     try:
         return SUBDIRS[machine]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import ClassVar
 
 from installer.engine.resource import Attributes, Resource
 from installer.host import paths
 from installer.host.errors import Problem
 from installer.kernels import build, gc, revisions, sandbox
+from installer.kernels import saved as restored
 from installer.kernels.request import KernelRequest
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,9 @@ class Kernel(Resource):
         if self.revision is not None:
             return {"revision": prefix.name if revisions.completed(prefix) else "incomplete"}
         known = revisions.completed(prefix)
+        saved = restored.saved(self.name)
+        if saved is not None and saved.is_for(self.request, None) and saved.revision != prefix.name:
+            return {"request": "not the revision of the backup"}
         return {"request": known.request.id if known else "incomplete"}
 
     def foreign(self, observed: Attributes | None) -> str | None:
@@ -63,6 +68,19 @@ class Kernel(Resource):
 
     def realize(self, before: Attributes | None) -> None:
         """Solve with what there is now kept as far as may be, build where that revision isn't there, and switch."""
+        prefix = self._made()
+        for other in _others(self.name, self.request.kernelspec):
+            (paths.KERNELSPECS / other).unlink(missing_ok=True)
+        revisions.switch(self.request.kernelspec, prefix, self.reason)
+        restored.forget(self.name)
+
+    def _made(self) -> Path:
+        """A complete revision: the one that a backup has brought, the one that is pinned, or one that fits."""
+        saved = restored.saved(self.name)
+        if saved is not None and saved.is_for(self.request, self.revision):
+            prefix = revisions.place(self.name, saved.revision)
+            build.make_again(prefix, saved.request, saved.lock, self._report)
+            return prefix
         if self.revision is not None:
             prefix = revisions.place(self.name, self.revision)
             if revisions.completed(prefix) is None:
@@ -70,14 +88,14 @@ class Kernel(Resource):
                     f"the kernel {self.name!r} should be at its revision {self.revision}, which isn't there any more",
                     f"take `revision:` out of the kernel {self.name!r}, or: installer kernel update {self.name}",
                 )
-        else:
-            now = revisions.current(self.name)
-            former = revisions.lock_of(now).lock if now is not None and revisions.completed(now) else None
-            lock = build.solve(self.request, former, (), self._report)
-            prefix = build.ensure(self.request, lock, self._report)
-        for other in _others(self.name, self.request.kernelspec):
-            (paths.KERNELSPECS / other).unlink(missing_ok=True)
-        revisions.switch(self.request.kernelspec, prefix, self.reason)
+            return prefix
+        now = revisions.current(self.name)
+        former = revisions.lock_of(now).lock if now is not None and revisions.completed(now) else None
+        if saved is not None:
+            # This version makes such a kernel in another way than the one that the backup is of.
+            former = saved.lock
+        lock = build.solve(self.request, former, (), self._report)
+        return build.ensure(self.request, lock, self._report)
 
     def _report(self, doing: str) -> None:
         """Tell how a build that takes minutes goes on."""
@@ -102,6 +120,7 @@ class Kernel(Resource):
             if revisions.linked(kernelspec) is not None:
                 (paths.KERNELSPECS / kernelspec).unlink(missing_ok=True)
         gc.collect(self.name, keep=0)
+        restored.forget(self.name)
 
     def content(self) -> str | None:
         """What it is asked to have in it."""

@@ -9,7 +9,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
@@ -114,6 +114,12 @@ class Visitor:
         self.name = name
         form = {"username": name, "password": password, "_xsrf": field[1]}
         return self._client.post("/hub/login", data=form, follow_redirects=False)
+
+    def resume(self, name: str, cookies: Iterable[Any]) -> None:
+        """Go on with the cookies of another visit."""
+        self.name = name
+        for cookie in cookies:
+            self._client.cookies.jar.set_cookie(cookie)
 
     def api(self, method: str, path: str, content: object = None) -> httpx.Response:
         """Ask an API, as the page under which it is does."""

@@ -25,6 +25,9 @@ GOOD: dict[str, list[object]] = {
     "culler.timeout": [0, "0", "1h", "30m", "1d2h3m4s", "90s"],
     "culler.max_age": [0, "365d"],
     "culler.every": ["1s", "5m"],
+    "backup.every": ["hourly", "daily", "weekly", "monthly"],
+    "backup.keep": [1, 14, 1000],
+    "backup.directory": ["/var/backups/jupyterhub", "/mnt/a b/ö"],
     "channels": [
         ["conda-forge"],
         ["bioconda", "conda-forge"],
@@ -152,6 +155,9 @@ BAD: dict[str, list[object]] = {
         1,
     ],
     "kernels[].lock": ["x.lock", ["/x"]],
+    "backup.every": ["", "never", "1d", 1, ["daily"]],
+    "backup.keep": [0, -1, 1001, "14", 1.5, True, [1]],
+    "backup.directory": ["", "backups", "/", "/a/../b", "/a\nb", 1],
     "kernels[].packages": [
         "numpy",
         {},

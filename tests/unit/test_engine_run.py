@@ -311,3 +311,26 @@ def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
         pass
     with exclusive(tmp_path / "lock", "apply"):
         pass
+
+
+def test_the_first_generation_of_a_restored_host_comes_after_those_of_the_backup(store: Store, tmp_path: Path) -> None:
+    elsewhere = Store(tmp_path / "elsewhere", {"note": Note})
+    elsewhere.prepare()
+    for text in ("x", "y", "z"):
+        run(elsewhere, [note("a", text), note("b")])
+    Note.host.clear()
+    history = tmp_path / "state" / "restored-generations"
+    (tmp_path / "elsewhere").rename(history)
+    # Nothing of them is here: what stands in the way is still somebody else's, but the choices are kept.
+    assert store.managed() == {}
+    assert store.remembered() == {"admin": "ada"}
+    first = run(store, [note("a", "z")])
+    assert first.number == 1
+    for _ in range(2):  # the second time as after a kill
+        taken_up = store.take_up_history(first)
+        assert taken_up.number == 4
+        assert store.numbers() == [1, 2, 3, 4]
+        assert store.newest() == taken_up
+        assert store.generation(1).resources[0]["text"] == "x"
+        first = taken_up
+    assert not history.exists()

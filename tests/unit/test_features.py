@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from installer.config.models import Config, Hub
+from installer.config.models import Backup, Config, Hub
 from installer.engine.graph import in_order
 from installer.engine.resource import Resource
 from installer.engine.store import Store, stored
-from installer.features import web
+from installer.features import backup, web
 from installer.features.everything import desired
 from installer.features.site import Admin, Site
 from installer.host import paths
@@ -53,6 +53,7 @@ VARIANTS = {
     "below a path": site(Config(hub=Hub(base_url="/jupyter/", domain="hub.example.com"))),
     "own admin": site(admin=Admin(paths.OWN_ADMIN, own=True, reason="nobody ran sudo")),
     "beside others": site(sites=Sites(foreign=(OTHER,), stock_enabled=True)),
+    "with backups": site(Config(backup=Backup(every="daily")), checkout=Path("/usr/local/lib/100% ours")),
     "Ubuntu 22.04": site(systemd=249, nginx=(1, 18, 0)),
 }
 
@@ -131,3 +132,17 @@ def test_the_one_who_ran_sudo_is_the_admin_unless_the_config_says_who() -> None:
     assert site().admin_users == ("ada",)
     assert site(Config(hub=Hub(admin_users=("grace",)))).admin_users == ("grace",)
     assert site(Config(hub=Hub(admin_users=()))).admin_users == ()
+
+
+def test_there_is_no_timer_unless_the_config_asks_for_one() -> None:
+    assert backup.resources(site()) == ()
+    asked = VARIANTS["with backups"]
+    service = text_of(backup.resources(asked), paths.UNITS / paths.BACKUP_UNIT)
+    assert "\nWorkingDirectory=/usr/local/lib/100%% ours\n" in service
+    assert "\nOnCalendar=daily\n" in text_of(backup.resources(asked), paths.UNITS / paths.BACKUP_TIMER_UNIT)
+
+
+def test_root_runs_by_itself_only_what_is_roots() -> None:
+    with pytest.raises(Conflict, match=r"/home/ada/x can be changed by others than root"):
+        desired(site(Config(backup=Backup(every="daily")), checkout_open=Path("/home/ada/x")))
+    assert desired(site(checkout_open=Path("/home/ada/x")))
