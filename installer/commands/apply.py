@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from installer.commands import first_admin, health, selftest
 from installer.commands.pruning import Pruned, prune
@@ -40,8 +40,7 @@ def apply(situation: Situation, plan: Plan, by: str, reporter: Reporter) -> Appl
         summary=sentence(situation.store.newest(), situation.config_text, plan),
     )
     situation.store.prepare()
-    applied = bring_about(situation.store, situation.site, request, plan, reporter)
-    return replace(applied, generation=situation.store.take_up_history(applied.generation))
+    return bring_about(situation.store, situation.site, request, plan, reporter)
 
 
 def bring_about(store: Store, site: Site, request: Request, plan: Plan, reporter: Reporter) -> Applied:
@@ -55,5 +54,5 @@ def bring_about(store: Store, site: Site, request: Request, plan: Plan, reporter
         reporter.step("start a throw-away member's server, and stop it again")
         spawn_seconds = selftest.run_selftest(site)
 
-    generation = carry_out(store, request, plan, reporter, verify)
+    generation = store.take_up_history(carry_out(store, request, plan, reporter, verify))
     return Applied(generation, spawn_seconds, prune(store))
