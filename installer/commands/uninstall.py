@@ -251,6 +251,8 @@ def _stop(going: Uninstall) -> None:
     for words in (running, instances, ["system-jupyterhub*.slice"]):
         if words:
             run(["systemctl", "stop", "--", *words], timeout=300)
+    for stamp in paths.TIMER_STAMPS.glob("stamp-jupyterhub-*.timer"):
+        stamp.unlink()  # when a timer of ours last fired, which systemd keeps for good
 
 
 def _purge(names: tuple[str, ...]) -> None:

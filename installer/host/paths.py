@@ -71,6 +71,8 @@ JUPYTER_ETC = OPT / "etc" / "jupyter"
 SERVER_SETTINGS = JUPYTER_ETC / "jupyter_server_config.json"
 
 # --- state ---------------------------------------------------------------------------------------
+TIMER_STAMPS = Path("/var/lib/systemd/timers")
+"""Where systemd notes when a timer with Persistent= has fired (systemd.timer(5))."""
 HUB_STATE = Path("/var/lib/jupyterhub")
 HUB_DATABASE = HUB_STATE / "jupyterhub.sqlite"
 INSTALLER_STATE = Path("/var/lib/jupyterhub-installer")
