@@ -18,7 +18,7 @@ from installer.config.models import Config
 from installer.host import files, paths
 from installer.host.archive import fits
 from installer.host.errors import Problem
-from installer.host.trust import changeable
+from installer.host.trusted import changeable
 from installer.kernels import revisions
 from installer.kernels.environment_file import read_owned
 from installer.kernels.lock import LARGEST as LARGEST_LOCK

@@ -23,7 +23,7 @@ from installer.host import facts, files, paths
 from installer.host.errors import Conflict, Problem
 from installer.host.process import run
 from installer.host.trees import remove_tree
-from installer.host.trust import changeable
+from installer.host.trusted import changeable
 from installer.kernels import revisions
 from installer.resources.account import Membership
 from installer.resources.kinds import KINDS

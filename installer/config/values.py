@@ -245,15 +245,7 @@ UrlPath = Annotated[
 
 # --- accounts ------------------------------------------------------------------------------------
 _ACCOUNT = r"[a-z0-9_][a-z0-9_.-]{0,31}"
-_NOT_FOR_PEOPLE = (
-    "root",
-    paths.HUB_USER,
-    paths.PROXY_USER,
-    paths.CULLER_USER,
-    paths.BUILD_USER,
-    paths.KERNELS_USER,
-    paths.NOTIFY_USER,
-)
+_NOT_FOR_PEOPLE = ("root", *paths.SERVICE_USERS)
 
 
 def account_name(value: object) -> str:

@@ -15,7 +15,7 @@ from installer.host import paths
 from installer.host.nginx import Sites
 from installer.host.process import run
 from installer.host.system_python import system_python
-from installer.host.trust import changeable_below
+from installer.host.trusted import changeable_below
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _PROGRAM = ("installer", "units", "nginx", "sudoers.d", "kernels")

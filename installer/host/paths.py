@@ -16,6 +16,8 @@ KERNELS_USER = "jupyterhub-kernels"
 """Owns the kernels' environments and runs what builds them: packages' own code, never as root."""
 NOTIFY_USER = "jupyterhub-notify"
 """Tells of failed units, where the config asks for that."""
+SERVICE_USERS = (HUB_USER, PROXY_USER, CULLER_USER, BUILD_USER, KERNELS_USER, NOTIFY_USER)
+"""The accounts that are nobody's: no one logs in as one of them."""
 MEMBERS_GROUP = "jupyterhub-users"
 NGINX_GROUP = "www-data"
 OWN_ADMIN = "hubadmin"

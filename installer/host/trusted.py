@@ -1,9 +1,10 @@
-"""Whether root alone decides what a program is: its file, every directory above it, and what links lead through."""
+"""Whether root alone decides what is at a path: the file, every directory above it, and what links lead through."""
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from installer.host import files
@@ -16,10 +17,31 @@ def not_roots_alone(path: Path) -> tuple[Path, str] | None:
 
     Raises OSError where it isn't there.
     """
-    for place in _way(path):
+    for place in _way(path, strict=True):
         wrong = _wrong(place)
         if wrong is not None:
             return place, wrong
+    return None
+
+
+def changeable(path: Path) -> Path | None:
+    """The first place on the way to a path that somebody else than root can change; None where there is none.
+
+    What isn't there yet is passed over.
+    """
+    return next((place for place in _way(path, strict=False) if _is_open(place)), None)
+
+
+def changeable_below(directories: Iterable[Path]) -> Path | None:
+    """The same of all that is in some directories."""
+    for directory in directories:
+        found = changeable(directory)
+        if found is not None:
+            return found
+        for parent, names, others in os.walk(directory):
+            for name in (*names, *others):
+                if _is_open(Path(parent, name)):
+                    return Path(parent, name)
     return None
 
 
@@ -36,16 +58,24 @@ def unfit_to_run(program: Path) -> str | None:
         return f"{program} can't be looked at: {error.strerror}"
     if not stat.S_ISREG(status.st_mode):
         return f"{program} is not a file"
-    closed = next((place for place in _way(program) if not place.stat().st_mode & stat.S_IXOTH), None)
+    way = _way(program, strict=True)
+    closed = next((place for place in way if not place.stat().st_mode & stat.S_IXOTH), None)
     return None if closed is None else f"{closed} can't be {'run' if closed == program else 'entered'} by everybody"
 
 
-def _way(path: Path) -> Iterator[Path]:
+def _way(path: Path, *, strict: bool) -> Iterator[Path]:
     """Every directory above a path, the path, and the same of what it is a link to."""
-    target = path.resolve(strict=True)
-    for end in dict.fromkeys((path, target)):
+    given = path.absolute()
+    for end in dict.fromkeys((given, given.resolve(strict=strict))):
         yield from reversed(end.parents)
         yield end
+
+
+def _is_open(place: Path) -> bool:
+    try:
+        return _wrong(place) is not None
+    except FileNotFoundError:
+        return False
 
 
 def _wrong(place: Path) -> str | None:

@@ -16,14 +16,6 @@ from installer.host.paths import FIRST_PERSON_UID
 
 AREA = "people"
 _NO_SHELLS = {"nologin", "false", "sync"}
-_SERVICES = (
-    paths.HUB_USER,
-    paths.PROXY_USER,
-    paths.CULLER_USER,
-    paths.BUILD_USER,
-    paths.KERNELS_USER,
-    paths.NOTIFY_USER,
-)
 _MAY = {paths.NOTIFY_USER: {"systemd-journal"}}
 
 
@@ -153,5 +145,5 @@ def _home_is(home: Path, uid: int) -> str:
 def _groups_of_services() -> dict[str, set[str]]:
     return {
         account: {group.gr_name for group in grp.getgrall() if account in group.gr_mem} - _MAY.get(account, set())
-        for account in _SERVICES
+        for account in paths.SERVICE_USERS
     }
