@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from installer.commands.notify import refuse_unfit, unfit
-from installer.config.models import Config, Notify
+from installer.config.models import Backup, Config, Notify
 from installer.features.everything import desired
 from installer.features.templates import CHECKOUT
 from installer.host import paths
@@ -24,7 +24,7 @@ PROGRAM = CHECKOUT / "installer" / "libexec" / "notify_failed.sh"
 
 
 def units(settings: Notify) -> dict[str, str]:
-    resources = desired(site(Config(notify=settings)))
+    resources = desired(site(Config(notify=settings, backup=Backup(every="daily"))))
     return {resource.path.name: resource.text for resource in resources if isinstance(resource, UnitFile)}
 
 
@@ -38,7 +38,7 @@ def test_every_unit_names_the_hook() -> None:
     made = units(Notify(command=HOOK))
     hook = made.pop(paths.NOTIFY_UNIT)
     made.pop(paths.USERS_SLICE)
-    assert len(made) >= 9
+    assert len(made) >= 11
     for name, text in made.items():
         instance = name.removesuffix("@.service")
         assert f"\nOnFailure=jupyterhub-notify-failed@{instance}.service\n\n[" in text, name
