@@ -214,12 +214,13 @@ Matching Defaults entries for jupyter on campus:
 User jupyter may run the following commands on campus:
     (%jupyterhub-users, !#0) NOPASSWD: /opt/jupyter/.venv/bin/sudospawner
 """
-RS = LISTED.partition("\n\n")[2]
-"""As sudo-rs lists them, without defaults."""
+SPAWNER = Path("/opt/jupyter/revisions/server/eedd2eccea9b/bin/sudospawner")
+RS = LISTED.partition("\n\n")[2].replace("/opt/jupyter/.venv/bin/sudospawner", str(SPAWNER))
+"""As sudo-rs lists them: without defaults, and with what links lead to."""
 
 
 def test_sudo() -> None:
-    rules = sudo_rules.Rules("Sudo version 1.9.16p2", "", LISTED, setuid=True)
+    rules = sudo_rules.Rules("Sudo version 1.9.16p2", "", LISTED, SPAWNER, setuid=True)
     assert fine(sudo_rules.judge(rules))
     assert fine(sudo_rules.judge(replace(rules, kind="sudo-rs 0.2.8", listed=RS)))
     assert told(sudo_rules.judge(replace(rules, listed="")), Severity.PROBLEM, "does not let", APPLY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ _SUDO = Path("/usr/bin/sudo")
 _MAIN, _MORE = Path("/etc/sudoers"), Path("/etc/sudoers.d")
 _SECURE_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 """As sudoers.d/jupyterhub.j2 has it."""
-_SPAWNER = str(paths.VENV / "bin" / "sudospawner")
+_SPAWNER = paths.VENV / "bin" / "sudospawner"
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Rules:
     """What sudo is and allows.
 
     kind: as `sudo --version` begins. invalid: what visudo says of the rules, "" where it takes them.
-    listed: what `sudo -l -U` says of the hub's account. setuid: whether sudo can become root at all.
+    listed: what `sudo -l -U` says of the hub's account. spawner: the file that sudospawner's link leads to.
+    setuid: whether sudo can become root at all.
     """
 
     kind: str
     invalid: str
     listed: str
+    spawner: Path
     setuid: bool
 
 
@@ -44,6 +46,7 @@ def look(_: Server) -> list[Finding]:
             kind=(version.stdout + version.stderr).partition("\n")[0].strip(),
             invalid="" if checked.ok else (said[0] if said else "visudo --check fails"),
             listed=run(["sudo", "-l", "-U", paths.HUB_USER], check=False, timeout=5).stdout,
+            spawner=_SPAWNER.resolve(),
             setuid=_SUDO.exists() and bool(_SUDO.stat().st_mode & 0o4000) and _SUDO.stat().st_uid == 0,
         )
     )
@@ -66,13 +69,14 @@ def judge(rules: Rules) -> list[Finding]:
             )
         )
     elif rules.setuid:
-        found += _allowed(rules.listed)
+        found += _allowed(rules.listed, rules.spawner)
     return found or [ok(AREA, f"{paths.HUB_USER} may start members' servers, and nothing else ({rules.kind})")]
 
 
-def _allowed(listed: str) -> Sequence[Finding]:
+def _allowed(listed: str, spawner: Path) -> Sequence[Finding]:
     commands = allowed_commands(listed)
-    ours = [command for command in commands if _is_ours(command)]
+    # sudo-rs shows where links lead.
+    ours = [command for command in commands if _is_ours(command, {str(_SPAWNER), str(spawner)})]
     found = []
     if not ours:
         what = f"sudo does not let {paths.HUB_USER} start members' servers"
@@ -96,10 +100,10 @@ def allowed_commands(listed: str) -> list[str]:
     return [line.strip() for line in below.splitlines()[1:] if line.strip().startswith("(")]
 
 
-def _is_ours(command: str) -> bool:
+def _is_ours(command: str, spawners: Set[str]) -> bool:
     who, _, what = command.partition(")")
     groups = re.sub(r"[\s(]", "", who)
-    return groups == f"%{paths.MEMBERS_GROUP},!#0" and what.split() == ["NOPASSWD:", _SPAWNER]
+    return groups == f"%{paths.MEMBERS_GROUP},!#0" and what.split() in (["NOPASSWD:", each] for each in spawners)
 
 
 def _file_with(word: str) -> Path:
