@@ -203,7 +203,7 @@ def started(machine: Machine, *words: str) -> Iterator[Callable[[Callable[[], bo
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < begun + 120
             time.sleep(0.02)
-        machine.run(["pkill", "-KILL", "--full", "--", f"-m installer kernel {words[0]}"])
+        machine.run(["pkill", "-KILL", "--full", "--", " ".join(("kernel", *words[:2]))])
         process.wait(30)
 
     try:
