@@ -17,7 +17,7 @@ from tests.system.machine_person import CHECKOUT, CONFIG, NO_KERNELS, Person, ad
 from tests.system.machine_process import Result
 from tests.system.visitor import Visitor, until
 
-pytestmark = pytest.mark.only_on("sid")
+pytestmark = pytest.mark.only_on("trixie")
 
 HOOK = "/usr/local/bin/notify-failed"
 APPLY = "sudo python3 -m installer apply"
