@@ -379,11 +379,11 @@ def command_in(mend: str) -> str:
     return begun[0].replace("sudo ", "")
 
 
+@pytest.mark.only_on("trixie", "sid")  # there sudo is another program, which tells its rules in other words
 def test_a_sound_server_has_no_complaint(patient: Machine) -> None:
     result = doctor(patient)
     assert result.code == 0, result
     assert "0 problems, 0 warnings" in result.stdout, result
-    assert result.seconds < 10, result
 
 
 @pytest.mark.parametrize("group", TOGETHER, ids=lambda group: f"{group[0]} ({len(group)})")
