@@ -57,7 +57,7 @@ def measure(stage: Stage, runs: int, loads: list[float]) -> list[Row]:
                     "second revision: `kernel install python requests==2.31.0`",
                     _kernel("install python requests==2.31.0"),
                 ),
-                ("`kernel rollback python`", _kernel("rollback python")),
+                ("`kernel rollback python`", _kernel("rollback python", ask=False)),
             ):
                 seconds.setdefault(name, []).append(_time(machine, command))
             first.append(before / 1e6)
