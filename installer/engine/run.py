@@ -41,7 +41,8 @@ def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, ve
     the generation, and tried again by the next run, which finds it missing.
     """
     previous = store.newest()
-    store.found.note(plan, {*store.managed(), *store.left()})
+    if not request.rest:  # what a part is of was looked at by the run for the whole
+        store.found.note(plan, {*store.managed(), *store.left()})
     store.journal.begin(by=request.by, remembered=request.remembered)
     try:
         execute(plan, store.journal, reporter)
