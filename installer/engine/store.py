@@ -35,7 +35,7 @@ class Generation(BaseModel):
     degraded: what of that is optional and could not be had, by key, with the reason.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     format: Literal[1] = FORMAT
     number: int

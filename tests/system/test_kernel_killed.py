@@ -82,11 +82,12 @@ print(json.dumps([looks, sorted(broken)]))
 
 SYSTEMD_RUN = "subprocess.Popen"
 MOMENTS = (
-    (SYSTEMD_RUN, "kernel-builder', 'solve'", "after"),
-    ("os.mkdir", f"{paths.KERNELS}/NAME/", "after"),
-    (SYSTEMD_RUN, "kernel-builder', 'install'", "after"),
-    (SYSTEMD_RUN, "kernel-builder', 'finish'", "after"),
+    (SYSTEMD_RUN, "/kernel-builder']", "after"),
     (SYSTEMD_RUN, "installer.hub.smoke_cell", "after"),
+    ("os.mkdir", f"{paths.KERNELS}/NAME/", "after"),
+    ("os.mkdir", "offered-jupyterhub-trial-NAME-", "after"),
+    (SYSTEMD_RUN, "'sync', '--file-system'", "after"),
+    ("os.mkdir", "/kernelspec", "before"),
     ("os.rename", "kernel.lock", "before"),
     ("os.rename", "/.complete", "before"),
     ("os.rename", "/.complete", "after"),
