@@ -91,6 +91,11 @@ class Machine:
         """The host's address as the machine sees it, for servers that a test runs beside it."""
         return self._claim.network.host_address
 
+    @property
+    def root(self) -> Path:
+        """Its file system as this host sees it, also while it is off."""
+        return self._claim.root
+
     # --- power -----------------------------------------------------------------------------------
 
     def start(self, *, degraded: bool = False) -> None:
