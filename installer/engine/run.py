@@ -14,6 +14,7 @@ from installer.engine.resource import Attributes, Resource
 from installer.engine.store import Generation, Store, now, numbered
 from installer.host.errors import Problem
 from installer.host.interruption import undisturbed
+from installer.host.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Request:
 
     desired: what the plan is for. rest: where that is a part, all else that the host has, in stored form.
     by: the account that asked. config: the config file's text. remembered: choices that later runs keep.
-    summary: what the run changes, in a sentence; told by the plan if None.
+    summary: what the run changes, in a sentence; told by the plan if None. version: whose wishes they are.
     """
 
     desired: Sequence[Resource]
@@ -31,6 +32,7 @@ class Request:
     remembered: Mapping[str, str]
     summary: str | None = None
     rest: tuple[dict[str, JsonValue], ...] = ()
+    version: str = VERSION
 
 
 def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, verify: Callable[[], None]) -> Generation:
@@ -86,6 +88,7 @@ def _kept(
         remembered=dict(request.remembered),
         resources=(*request.rest, *numbered([resource.settled() for resource in request.desired])),
         degraded={**_of_the_rest(previous, request), **degraded},
+        version=request.version,
     )
     with undisturbed():
         if not request.rest:
