@@ -27,7 +27,7 @@ done
 def test_the_next_apply_mends_what_it_broke(applied_clone: Machine) -> None:
     machine = applied_clone
     with Visitor(machine) as visitor:
-        visitor.login(ADMIN.name, ADMIN.password)
+        visitor.login(ADMIN.name, str(ADMIN.password))
         cookies = visitor.cookies()
     machine.run(UPGRADE, timeout=900)
     machine.reboot(degraded=True)
