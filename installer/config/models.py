@@ -47,7 +47,7 @@ def _setting(default: object, description: str, *, example: object, unset: str |
 class Section(BaseModel):
     """Keys that belong together; frozen, and nothing but what is listed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Hub(Section):
