@@ -29,14 +29,11 @@ sys.path.insert(0, os.getcwd())
 with open(settings["seen"], "a+") as stream:
     stream.seek(0)
     seen = set(stream.read().splitlines())
-which = re.compile(settings["which"])
 begun, passed, lock, here = False, 0, threading.Lock(), threading.local()
 
 def moment(name):
     global passed
     name = re.sub(r"\d{6}\.json", "N.json", re.sub(r"(/jupyterhub-installer/)tmp\w+", r"\1TMP", name))
-    if not which.match(name):
-        return
     with lock:
         if name == settings["only"]:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -126,15 +123,14 @@ class Chain:
     stderr: str
 
 
-def chain(machine: Machine, *words: str, stride: int, which: str = "") -> Chain:
+def chain(machine: Machine, *words: str, stride: int) -> Chain:
     """Run a command again and again, each time killed at a moment, until it comes to its end.
 
     stride: at the how manieth moment at which none was killed yet a run is killed; 1 for each of them.
-    which: how those begin that count (a regular expression).
     """
     forget(machine)
     result = machine.run(
-        ["python3", "-c", _CHAIN, *_words(machine, words, stride=stride, which=which)],
+        ["python3", "-c", _CHAIN, *_words(machine, words, stride=stride)],
         cwd=CHECKOUT, env=BY_ADMIN, timeout=CHAIN_SECONDS,
     )  # fmt: skip
     said = json.loads(result.stdout)
@@ -145,20 +141,12 @@ def chain(machine: Machine, *words: str, stride: int, which: str = "") -> Chain:
     return Chain(said["kills"], seen(machine), said["stderr"])
 
 
-def killed(machine: Machine, *words: str, stride: int = 1, which: str = "") -> bool:
-    """Run a command, killed at a moment at which it wasn't killed yet; returns whether there was one."""
-    return _killed(machine, _words(machine, words, stride=stride, which=which))
-
-
 def killed_at(machine: Machine, moment: str | None, *words: str, under: Sequence[str] = ()) -> bool:
     """Run a command that is killed at a moment (or not at all), should it come to it; returns whether it did.
 
     under: a program that looks on, with its arguments.
     """
-    return _killed(machine, [*under, *_words(machine, words, only=moment)])
-
-
-def _killed(machine: Machine, argv: list[str]) -> bool:
+    argv = [*under, *_words(machine, words, only=moment)]
     result = machine.run(argv, cwd=CHECKOUT, env=BY_ADMIN, check=False, timeout=300)
     assert result.code in {0, -signal.SIGKILL, 128 + signal.SIGKILL}, result
     return not result.ok
@@ -174,10 +162,8 @@ def forget(machine: Machine) -> None:
     machine.put(SEEN, "")
 
 
-def _words(
-    machine: Machine, words: Sequence[str], *, stride: int = 0, only: str | None = None, which: str = ""
-) -> list[str]:
+def _words(machine: Machine, words: Sequence[str], *, stride: int = 0, only: str | None = None) -> list[str]:
     machine.put(RUNNER, _RUNNER)
     own = machine.run(f"ls -d {STATE}/env/*/bin/python").stdout.strip()
-    settings = {"seen": SEEN, "stride": stride, "only": only, "which": which}
+    settings = {"seen": SEEN, "stride": stride, "only": only}
     return [own, "-B", RUNNER, json.dumps(settings), *words]

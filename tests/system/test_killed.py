@@ -54,7 +54,9 @@ def test_a_first_apply(server: Layer, applied: Machine, boot: Boot, stride: int)
     assert result.kills >= len(result.moments) // stride - 1
     assert sum(moment.startswith("after start ") for moment in result.moments) > 80
     assert differences(managed(applied), managed(machine)) == []
-    assert seen.others(states(machine)) == []
+    # Killed between the two, a key is made anew with its certificate.
+    drawn = (str(paths.SITE_KEY), str(paths.SITE_CERTIFICATE))
+    assert [each for each in seen.others(states(machine)) if not each.startswith(drawn)] == []
     settled(machine)
 
 
