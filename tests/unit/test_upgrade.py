@@ -32,7 +32,7 @@ def plan(schema: str) -> Plan:
 def situation(tmp_path: Path) -> Situation:
     store = Store(tmp_path, KINDS)
     store.prepare()
-    return Situation(site(), store, (), "")
+    return Situation(site(), store, (), "", "")
 
 
 def applied_by(situation: Situation, version: str) -> None:
