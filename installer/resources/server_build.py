@@ -186,8 +186,8 @@ def _drop_build_tools(revision: Path) -> None:
 def add_our_code(revision: Path, ingredients: Ingredients) -> None:
     """Put our modules, with their bytecode, and our programs into a revision that is already root's."""
     package = site_packages(revision) / "installer"
-    modules = {f"hub/{name}": content for name, content in ingredients.modules.items()}
-    for name, content in {"__init__.py": b"", "hub/__init__.py": b"", **modules}.items():
+    folders = {str(Path(name).parent / "__init__.py"): b"" for name in ingredients.modules}
+    for name, content in {"__init__.py": b"", **folders, **ingredients.modules}.items():
         file = package / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from installer.engine.resource import Attributes, Resource
-from installer.host import files, paths, systemd
+from installer.host import systemd
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 from installer.resources.file import File
@@ -77,7 +77,7 @@ class Service(Resource):
     def _observed(self, state: systemd.UnitState) -> Attributes | None:
         if state.load == "not-found":
             return None
-        loaded = max(state.started, self._refreshed_at())
+        loaded = max(state.started, systemd.reloaded_at(self.unit))
         newer = [path for path in self.files if _changed_at(path) > loaded] if state.active == "active" else []
         configuration = f"older than {newer[0]}" if newer else "loaded"
         return {"enabled": state.enabled == "enabled", "active": state.active, "configuration": configuration}
@@ -110,7 +110,7 @@ class Service(Resource):
                 tail or failed.detail,
             ) from failed
         if self.refresh == "reload":
-            self._stamp()
+            systemd.note_reload(self.unit)
 
     def remove(self) -> None:
         """Stop and disable it, if it is ours alone."""
@@ -125,21 +125,6 @@ class Service(Resource):
             run(["systemctl", "stop", "--", self.unit], timeout=180)
         if not before["enabled"]:
             run(["systemctl", "disable", "--quiet", self.unit])
-
-    # A reload leaves no trace in systemd, so the time of ours is kept beside it, until the next boot.
-    @property
-    def _stamp_file(self) -> Path:
-        return paths.INSTALLER_RUN / f"{self.unit}.reloaded"
-
-    def _stamp(self) -> None:
-        paths.INSTALLER_RUN.mkdir(mode=0o755, exist_ok=True)
-        files.write(self._stamp_file, f"{time.monotonic():.6f}\n".encode(), mode=0o644)
-
-    def _refreshed_at(self) -> float:
-        try:
-            return float(self._stamp_file.read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return 0.0
 
 
 def _changed_at(path: Path) -> float:

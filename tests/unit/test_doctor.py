@@ -150,6 +150,8 @@ def test_certificate() -> None:
     def of(days: float, begun: datetime = NOW - timedelta(days=1), digest: str = "ab") -> certificate.Certificate:
         return certificate.Certificate("hub.crt", begun, NOW + timedelta(days=days), digest)
 
+    long_ago = NOW - timedelta(days=390)
+
     def judged(
         *each: certificate.Certificate | None, missing: tuple[str, ...] = (), shown: str | None = "ab"
     ) -> list[Finding]:
@@ -157,10 +159,10 @@ def test_certificate() -> None:
 
     assert fine(judged(of(3000), of(300)))
     assert fine(judged(of(3000), of(300), shown=None)), "that nginx shows none is told of with the ports"
-    assert told(judged(of(3000), of(-1)), Severity.PROBLEM, "has expired on 2026-11-20", APPLY)
-    assert told(judged(of(3000), of(6)), Severity.PROBLEM, "expires on 2026-11-27", APPLY)
-    assert told(judged(of(3000), of(40)), Severity.WARNING, "expires on 2026-12-31", APPLY)
-    assert told(judged(of(50), of(300)), Severity.WARNING, "expires", APPLY)
+    assert told(judged(of(3000), of(-1, long_ago)), Severity.PROBLEM, "has expired on 2026-11-20", APPLY)
+    assert told(judged(of(3000), of(6, long_ago)), Severity.PROBLEM, "expires on 2026-11-27", APPLY)
+    assert told(judged(of(3000), of(40, long_ago)), Severity.WARNING, "expires on 2026-12-31", APPLY)
+    assert told(judged(of(50, long_ago), of(300)), Severity.WARNING, "expires", APPLY)
     early = judged(of(3000), of(300, begun=NOW + timedelta(days=1)))
     assert told(early, Severity.PROBLEM, "the clock is wrong", "sudo timedatectl set-ntp true")
     assert told(judged(of(3000), of(300), missing=["b.org"]), Severity.PROBLEM, "not for b.org", APPLY)  # type: ignore[arg-type]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
 from installer.commands.doctor.server import Server
 from installer.host import paths
-from installer.resources.certificate import RENEW_DAYS, SiteCertificate
+from installer.pki.pair import LONGEST_RESERVE, read_certificate
+from installer.pki.shown import shown
+from installer.resources.certificate import SiteCertificate
 
 AREA = "certificate"
 _SOON = timedelta(days=7)
@@ -67,37 +68,25 @@ def _age(certificate: Certificate, now: datetime) -> list[Finding]:
     if certificate.begins > now:
         what = f"{certificate.path} is not valid before {certificate.begins:%Y-%m-%d %H:%M} UTC: the clock is wrong"
         return [problem(AREA, what, "sudo timedatectl set-ntp true")]
-    if certificate.ends - now < _SOON:
+    life = certificate.ends - certificate.begins
+    if certificate.ends - now < min(_SOON, life / 12):
         tense = "has expired" if certificate.ends < now else "expires"
         return [problem(AREA, f"{certificate.path} {tense} on {certificate.ends:%Y-%m-%d}", APPLY)]
-    if certificate.ends - now < timedelta(days=RENEW_DAYS):
+    if certificate.ends - now < min(LONGEST_RESERVE, life / 6):
         return [warning(AREA, f"{certificate.path} expires on {certificate.ends:%Y-%m-%d}", APPLY)]
     return []
 
 
 def _read(path: Path) -> Certificate | None:
-    try:
-        return _certificate(str(path), x509.load_pem_x509_certificate(path.read_bytes()))
-    except (OSError, ValueError):
-        return None
+    read = read_certificate(path)
+    return _certificate(str(path), read) if read else None
 
 
 def _certificate(path: str, read: x509.Certificate) -> Certificate:
-    digest = read.fingerprint(read.signature_hash_algorithm).hex() if read.signature_hash_algorithm else ""
+    digest = read.fingerprint(hashes.SHA256()).hex()
     return Certificate(path, read.not_valid_before_utc, read.not_valid_after_utc, digest)
 
 
 def _shown(host: str) -> str | None:
-    """What nginx shows to those who ask for the site; whether to trust it is not the question here."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        with (
-            socket.create_connection(("127.0.0.1", 443), timeout=2) as line,
-            context.wrap_socket(line, server_hostname=host) as tls,
-        ):
-            data = tls.getpeercert(binary_form=True)
-    except OSError:
-        return None
-    return _certificate("", x509.load_der_x509_certificate(data)).digest if data else None
+    read = shown(host)
+    return _certificate("", read).digest if read else None
