@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from installer.commands import first_admin, notify
+from installer.commands import first_admin, notify, tls
 from installer.config.load import Loaded, load_file
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -38,7 +38,9 @@ def look() -> Situation:
     """Read the config and the host; nothing is changed. Raises ConfigProblem, Conflict, Problem."""
     loaded = load_file(paths.CONFIG_FILE)
     notify.refuse_unfit(loaded.config.notify)
-    return seen(loaded)
+    situation = seen(loaded)
+    tls.refuse_unfit(situation.site)
+    return situation
 
 
 def seen(loaded: Loaded) -> Situation:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from installer.config.kinds import Kind, Unfit, each_once, first_wrong, items, some_text
 from installer.config.values import Host, host
@@ -39,8 +40,21 @@ HostNames = Annotated[
     ),
     BeforeValidator(items(_host_item)),
     AfterValidator(each_once),
+    Field(json_schema_extra={"uniqueItems": True}),
 ]
 """Several names or addresses, each once."""
+
+_NOT_PUBLIC = ("localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "arpa",
+               "test", "invalid", "onion")  # fmt: skip
+
+
+def is_public(name: str) -> bool:
+    """Whether a name or an address may be known to the whole world."""
+    try:
+        return ipaddress.ip_address(name).is_global
+    except ValueError:
+        return "." in name and name.rpartition(".")[2] not in _NOT_PUBLIC
+
 
 # --- mail ----------------------------------------------------------------------------------------
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

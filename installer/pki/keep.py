@@ -17,7 +17,7 @@ from pathlib import Path
 from installer.host import paths
 from installer.host.errors import Problem
 from installer.pki.issuing import new_site
-from installer.pki.pair import Pair, is_due, is_signed_by, names_of, read_certificate, read_key
+from installer.pki.pair import Pair, has_expired, is_due, is_signed_by, names_of, read_certificate, read_key
 from installer.pki.shown import have_shown
 from installer.pki.taking import is_in_place, put_in_place, read_pair, read_settled
 
@@ -65,12 +65,15 @@ def _taken(arguments: argparse.Namespace) -> bool:
 
 
 def _renewed() -> bool:
-    """Renew the one by our own authority, where that is the one in place, and it is time. Returns whether it was."""
+    """Renew the one by our own authority, where that is in place, and it is time. Returns whether it was.
+
+    Where somebody else's is in place and has expired, ours stands in for it again.
+    """
     authority, key = read_certificate(paths.CA_CERTIFICATE), read_key(paths.CA_KEY)
     present = read_certificate(paths.SITE_CERTIFICATE)
-    if authority is None or key is None or present is None or not is_signed_by(present, authority):
+    if authority is None or key is None or present is None:
         return False
-    if not is_due(present):
+    if not (is_due(present) if is_signed_by(present, authority) else has_expired(present)):
         return False
     pair = new_site(Pair((authority,), key), names_of(present))
     pair.write(paths.SITE_CERTIFICATE, paths.SITE_KEY)

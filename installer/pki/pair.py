@@ -185,6 +185,11 @@ def is_overdue(certificate: x509.Certificate, now: datetime | None = None) -> bo
     return _left(certificate, now) < min(_life(certificate) / 6, LONGEST_RESERVE)
 
 
+def has_expired(certificate: x509.Certificate) -> bool:
+    """Whether its time is over."""
+    return _left(certificate, None) <= timedelta(0)
+
+
 def _life(certificate: x509.Certificate) -> timedelta:
     return certificate.not_valid_after_utc - certificate.not_valid_before_utc
 

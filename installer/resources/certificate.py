@@ -10,6 +10,7 @@ from installer.host import files
 from installer.pki.issuing import new_authority, new_site
 from installer.pki.pair import (
     Pair,
+    has_expired,
     is_overdue,
     is_signed_by,
     names_of,
@@ -112,9 +113,9 @@ class SiteCertificate(Resource):
         }
 
     def _is_good(self) -> bool:
-        """Whether it fits its key, which is closed; that it gets old is seen by whoever has fetched it."""
+        """Whether it fits its key, which is closed, and is valid still; that it gets old, its own resource sees."""
         pair = _pair(self.certificate, self.key_file)
-        return isinstance(pair, Pair) and mode_of(self.key_file) == "0600"
+        return isinstance(pair, Pair) and not has_expired(pair.leaf) and mode_of(self.key_file) == "0600"
 
     def refreshed(self, observed: Attributes | None) -> Attributes | None:
         """A new CA hasn't signed it."""

@@ -1,4 +1,4 @@
-"""What a server environment is made of, and the name that follows from it: same ingredients, same revision."""
+"""What an environment of ours is made of, and the name that follows from it: same ingredients, same revision."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _PROGRAMS = {"sudospawner-singleuser": "sudospawner_singleuser.py"}
 
 @dataclass(frozen=True)
 class Ingredients:
-    """Everything that decides what is in a server environment.
+    """Everything that decides what is in an environment.
 
     requirements: the locked list of Python packages.
-    proxy_package, proxy_lock: npm's package.json and package-lock.json of the proxy.
+    proxy_package, proxy_lock: npm's package.json and package-lock.json of the proxy; empty where there is none in it.
     modules: our own code that runs in it, by path below installer.
     programs: what stands in its bin beside the packages' own programs, by name.
     python: version of the Python it is built for, with all three numbers.
@@ -55,6 +55,19 @@ def read_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> In
         programs={
             name: (checkout / "installer" / "libexec" / source).read_bytes() for name, source in _PROGRAMS.items()
         },
+        python=python,
+        machine=machine,
+    )
+
+
+def read_certbot_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> Ingredients:
+    """What certbot's environment built from `checkout` is made of."""
+    return Ingredients(
+        requirements=(checkout / "installer" / "locks" / "certbot.txt").read_bytes(),
+        proxy_package=b"",
+        proxy_lock=b"",
+        modules={},
+        programs={},
         python=python,
         machine=machine,
     )

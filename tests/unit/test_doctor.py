@@ -45,6 +45,8 @@ from installer.host import paths
 from installer.host.errors import Problem
 from installer.host.systemd import UnitState
 from installer.kernels.records import Finding as FileFinding
+from installer.resources.acme_certificate import AcmeCertificate
+from installer.resources.own_certificate import OwnCertificate
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)
 HUB = UnitState("jupyterhub.service", "loaded", "active", "running", "enabled", 12.0, "success")
@@ -169,6 +171,17 @@ def test_certificate() -> None:
     other = judged(of(3000), of(300), shown="cd")
     assert told(other, Severity.PROBLEM, "another certificate", "sudo systemctl reload nginx")
     assert told(judged(None, of(300)), Severity.PROBLEM, "missing", APPLY)
+    short = certificate.Certificate("hub.crt", NOW - timedelta(days=1), NOW + timedelta(days=5), "ab")
+    assert fine(judged(of(3000), short)), "six days are what some are for"
+
+
+def test_somebody_elses_certificate() -> None:
+    acme = AcmeCertificate(feature="tls", lineage="hub-1", names=("hub.example.org",), addresses=())
+    own = OwnCertificate(feature="tls", certificate=Path("/a.crt"), key_file=Path("/a.key"), names=("a",))
+    assert certificate.judge_other(acme, None) == []
+    mend = "sudo systemctl start jupyterhub-certificate.service"
+    assert told(certificate.judge_other(acme, "it was not asked yet"), Severity.PROBLEM, "not asked yet", mend)
+    assert told(certificate.judge_other(own, "it is newer"), Severity.PROBLEM, "/a.crt is not what nginx has", APPLY)
 
 
 # --- room, sizing, clock ---------------------------------------------------------------------------

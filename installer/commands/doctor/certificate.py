@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives import hashes
 from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
 from installer.commands.doctor.server import Server
 from installer.host import paths
-from installer.pki.pair import LONGEST_RESERVE, read_certificate
+from installer.host.errors import Problem
+from installer.pki.pair import LONGEST_RESERVE, is_for, read_certificate
 from installer.pki.shown import shown
+from installer.resources.acme_certificate import AcmeCertificate, refusal
 from installer.resources.certificate import SiteCertificate
+from installer.resources.own_certificate import OwnCertificate
 
 AREA = "certificate"
 _SOON = timedelta(days=7)
@@ -35,14 +38,38 @@ def look(server: Server) -> list[Finding]:
     """Read the files, ask nginx."""
     site = server.known.site
     own = next(each for each in server.known.desired if isinstance(each, SiteCertificate))
-    seen = own.probe()
-    names = str(seen["names"]).split(", ") if seen else []
-    return judge(
+    wanted = site.config.certificate_names or (site.host,) if own.stand_in else own.names
+    present = read_certificate(paths.SITE_CERTIFICATE)
+    found = judge(
         [_read(paths.CA_CERTIFICATE), _read(paths.SITE_CERTIFICATE)],
-        missing=sorted(set(own.names) - set(names)),
+        missing=sorted(name for name in wanted if present is not None and not is_for(present, name)),
         shown=_shown(site.host),
         now=datetime.now(timezone.utc),
     )
+    others = [each for each in server.known.desired if isinstance(each, (AcmeCertificate, OwnCertificate))]
+    return [*(finding for other in others for finding in judge_other(other, _in_place(other))), *found]
+
+
+def judge_other(other: AcmeCertificate | OwnCertificate, trouble: str | None) -> list[Finding]:
+    """Judge whether the certificate of somebody else is in place. trouble: why not, None where it is."""
+    if trouble is None:
+        return []
+    if isinstance(other, AcmeCertificate):
+        what = f"the CA's certificate for {other.name} is not there: {trouble}"
+        return [problem(AREA, what, f"mend that, then: sudo systemctl start {paths.CERTIFICATE_UNIT}")]
+    return [problem(AREA, f"{other.certificate} is not what nginx has: {trouble}", APPLY)]
+
+
+def _in_place(other: AcmeCertificate | OwnCertificate) -> str | None:
+    if other.probe() == other.wanted():
+        return None
+    if isinstance(other, AcmeCertificate):
+        return refusal() or "it was not asked yet"
+    try:
+        other.read()
+    except Problem as trouble:
+        return trouble.what
+    return "it is newer"
 
 
 def judge(
