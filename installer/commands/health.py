@@ -22,6 +22,7 @@ UNITS = (
     paths.CERTIFICATE_TIMER_UNIT,
 )
 WAIT = 60.0
+TIMEOUT = 10.0
 
 
 def front(site: Site) -> httpx.Client:
@@ -34,15 +35,17 @@ def front(site: Site) -> httpx.Client:
         base_url="https://127.0.0.1",
         headers={"Host": site.host},
         verify=context,
-        timeout=10,
+        timeout=TIMEOUT,
         trust_env=False,
     )
 
 
-def ask(client: httpx.Client, site: Site, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+def ask(
+    client: httpx.Client, site: Site, path: str, headers: dict[str, str] | None = None, timeout: float = TIMEOUT
+) -> httpx.Response:
     """GET a path below the hub's base URL. Raises httpx.HTTPError."""
     url = f"{site.config.hub.base_url}{path}"
-    return client.get(url, headers=headers, extensions={"sni_hostname": site.host})
+    return client.get(url, headers=headers, timeout=timeout, extensions={"sni_hostname": site.host})
 
 
 def answers(site: Site) -> str | None:

@@ -1,6 +1,7 @@
 """Returning to an earlier generation: all that it had, as it was then, and the config that had asked for it.
 
-What runs of the present one goes on; what the database of the hub has learned since, and people's files, stay.
+What runs of the present one goes on; people's files stay, and what the database of the hub has learned since. Only
+where that JupyterHub knows nothing of what the database has become, a copy from before takes its place.
 """
 
 from __future__ import annotations
@@ -8,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from installer.commands import config_file, first_admin, generations, hub_database
+from installer.commands import config_file, first_admin, generations, hub_database, keeping
 from installer.commands.apply import Applied, bring_about
 from installer.commands.config_file import ConfigFile
-from installer.config.load import load_text
-from installer.config.models import Config
+from installer.commands.hub_database import Return
 from installer.engine.executor import Reporter
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -20,9 +20,9 @@ from installer.engine.run import Request
 from installer.engine.store import Generation, Store
 from installer.features.site import Site
 from installer.host import facts, paths
-from installer.host.errors import ConfigProblem, Problem
-from installer.host.interruption import undisturbed
+from installer.host.errors import Problem
 from installer.kernels import revisions
+from installer.resources.hub_database import HubDatabase
 from installer.resources.kernel import Kernel
 from installer.resources.server_environment import ServerEnvironment
 
@@ -33,6 +33,7 @@ class WayBack:
 
     goal, desired: the generation to return to, and all that it had. newest: the one that the host is in now.
     config: the file as it stands. site: what is to be found in order at the end.
+    database: the copy that the hub's database is replaced by, None where it isn't.
     """
 
     store: Store
@@ -42,6 +43,7 @@ class WayBack:
     config: ConfigFile
     site: Site
     plan: Plan
+    database: Return | None
 
     @property
     def empty(self) -> bool:
@@ -60,10 +62,9 @@ def look(said: str | None) -> WayBack:
     desired = tuple(_as_recorded(store.resources_of(goal), goal))
     _refuse_gone(desired, goal)
     site = _site(goal, desired)
-    for environment in _environments(desired):
-        hub_database.refuse_other_schema(environment.path, goal.number)
-    plan = make_plan(desired, store.managed(), store.left())
-    return WayBack(store, goal, newest, desired, config_file.read(paths.CONFIG_FILE), site, plan)
+    desired, returning = _with_database(desired, goal)
+    plan = make_plan(desired, store.managed(), store.left(), keeping.kept_keys(site.config, desired, store))
+    return WayBack(store, goal, newest, desired, config_file.read(paths.CONFIG_FILE), site, plan, returning)
 
 
 def roll_back(way: WayBack, by: str, reporter: Reporter) -> Applied:
@@ -76,19 +77,13 @@ def roll_back(way: WayBack, by: str, reporter: Reporter) -> Applied:
         by=by,
         config=way.goal.config,
         remembered=way.goal.remembered,
-        summary=f"back to generation {way.goal.number}",
+        summary=f"back to generation {way.goal.number}" + (", and the database of then" if way.database else ""),
+        version=way.goal.version,
+        back_to=way.goal.number,
     )
     way.store.prepare()
-    try:
-        # First of all: were we killed on the way, the next apply would go on to what this return was for.
-        way.config.replace(way.goal.config, applied=way.newest.config)
+    with way.config.replaced(way.goal.config, applied=way.newest.config, newest=way.store.newest_number):
         return bring_about(way.store, way.site, request, way.plan, reporter)
-    except BaseException:
-        with undisturbed():
-            # Interrupted while kernels were built, it is there all the same.
-            if way.store.numbers()[-1] == way.newest.number:
-                way.config.put_back()
-        raise
 
 
 def _as_recorded(resources: Mapping[str, Resource], goal: Generation) -> Iterator[Resource]:
@@ -97,6 +92,15 @@ def _as_recorded(resources: Mapping[str, Resource], goal: Generation) -> Iterato
             yield resource.model_copy(update={"reason": f"back to generation {goal.number}"})
         else:
             yield resource
+
+
+def _with_database(desired: tuple[Resource, ...], goal: Generation) -> tuple[tuple[Resource, ...], Return | None]:
+    """All that the generation had, with the database as its JupyterHub needs it. Raises Problem."""
+    others = tuple(resource for resource in desired if not isinstance(resource, HubDatabase))
+    for environment in _environments(desired):
+        database, returning = hub_database.fitting(environment.path, goal.number)
+        return (*others, *([database] if database else [])), returning
+    return others, None
 
 
 def _environments(desired: tuple[Resource, ...]) -> Iterator[ServerEnvironment]:
@@ -126,15 +130,4 @@ def _site(goal: Generation, desired: tuple[Resource, ...]) -> Site:
     host = facts.gather()
     admin = first_admin.choose(goal.remembered)
     revision = next((each.path.name for each in _environments(desired)), "")
-    return Site(_config(goal), host, admin, revision)
-
-
-def _config(goal: Generation) -> Config:
-    try:
-        return load_text(paths.CONFIG_FILE, goal.config)
-    except ConfigProblem as problem:
-        raise Problem(
-            f"the config of generation {goal.number} can't be used by this version: {problem.what}",
-            "return to it with the version of the installer that made it",
-            problem.detail,
-        ) from problem
+    return Site(generations.config_of(goal), host, admin, revision, ())

@@ -27,6 +27,7 @@ from installer.config.values import (
     Count,
     Duration,
     Host,
+    KeptFiles,
     MailAddress,
     ProgramPath,
     UrlPath,
@@ -47,7 +48,7 @@ def _setting(default: object, description: str, *, example: object, unset: str |
 class Section(BaseModel):
     """Keys that belong together; frozen, and nothing but what is listed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Hub(Section):
@@ -357,6 +358,11 @@ class Config(Section):
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()
+    keep: KeptFiles = _setting(
+        (),
+        "Files of the installer's that stay as you have changed, or removed, them by hand.",
+        example=[str(paths.NGINX_SITE)],
+    )
     channels: Channels = _setting(
         ("conda-forge",),
         "Where the kernels' packages come from, the preferred channel first.",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from installer.host import files, paths
 from installer.host.process import run
 
 _PROPERTIES = (
@@ -75,22 +72,3 @@ def journal_tail(unit: str, *, since: float | None = None, lines: int = 20) -> s
 def reload_manager() -> None:
     """Have systemd read unit files again. Raises Problem."""
     run(["systemctl", "daemon-reload"], timeout=120)
-
-
-# A reload leaves no trace in systemd, so the time of ours is kept beside it, until the next boot.
-def note_reload(unit: str) -> None:
-    """Note that a unit has just taken up its configuration. Raises Problem."""
-    paths.INSTALLER_RUN.mkdir(mode=0o755, exist_ok=True)
-    files.write(_reload_note(unit), f"{time.monotonic():.6f}\n".encode(), mode=0o644)
-
-
-def reloaded_at(unit: str) -> float:
-    """When that was last noted, in seconds since boot; 0.0 for never."""
-    try:
-        return float(_reload_note(unit).read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0.0
-
-
-def _reload_note(unit: str) -> Path:
-    return paths.INSTALLER_RUN / f"{unit}.reloaded"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from installer.host import systemd
+from installer.host import refreshes, systemd
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 from installer.pki.pair import read_certificate
@@ -44,6 +44,7 @@ def have_shown(host: str, certificate: Path, *, changed: bool) -> bool:
         return False  # it reads the file when it starts
     if not changed and shown(host) == read_certificate(certificate):
         return False
+    reading = refreshes.reading(map(Path, refreshes.last(NGINX).files))
     try:
         run(["nginx", "-t", "-q"])
         run(["systemctl", "reload", NGINX])
@@ -53,5 +54,5 @@ def have_shown(host: str, certificate: Path, *, changed: bool) -> bool:
             "mend what is named above (nginx -t), then: sudo systemctl reload nginx",
             failed.detail,
         ) from failed
-    systemd.note_reload(NGINX)
+    refreshes.note(NGINX, reading)
     return True

@@ -17,6 +17,7 @@ _CLASSES = {
     "certbot": "server_environment.CertbotEnvironment",
     "certificate": "certificate.SiteCertificate",
     "own-certificate": "own_certificate.OwnCertificate",
+    "database": "hub_database.HubDatabase",
     "directory": "directory.Directory",
     "disabled-site": "nginx_site.DisabledSite",
     "environment": "server_environment.ServerEnvironment",

@@ -13,7 +13,7 @@ RECIPE = 1
 CHECKOUT = Path(__file__).resolve().parents[2]
 """Where this installer runs from; its locks and the hub's code are read there."""
 
-_KEEPING = ("errors", "files", "paths", "process", "systemd")
+_KEEPING = ("errors", "files", "paths", "process", "refreshes", "systemd")
 """What the code that keeps the certificate fresh (installer/pki) stands on."""
 
 _PROGRAMS = {"sudospawner-singleuser": "sudospawner_singleuser.py"}

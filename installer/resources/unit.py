@@ -8,16 +8,39 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from installer.engine.resource import Attributes, Resource
-from installer.host import systemd
+from installer.host import paths, refreshes, systemd
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 from installer.resources.file import File
+
+_STANDS_STILL_FOR = {paths.HUB_UNIT: (str(paths.HUB_DATABASE),)}
+"""What a unit is stopped for, and started again with, when it is changed. Its files are looked at; this isn't."""
 
 
 class UnitFile(File):
     """A unit's file; systemd reads it as soon as it is in place."""
 
     kind: ClassVar[str] = "unit"
+
+    def wanted(self) -> Attributes:
+        """What is wanted of any file; and that systemd has read this one."""
+        return {**super().wanted(), "read by systemd": True}
+
+    def probe(self) -> Attributes | None:
+        """The same, as they are."""
+        return next(iter(self.probe_all([self])))
+
+    @classmethod
+    def probe_all(cls, resources: Sequence[UnitFile]) -> Iterable[Attributes | None]:  # type: ignore[override]
+        """Look at the files, and ask systemd for all of them at once."""
+        # Of a template there are only instances, each read when it begins.
+        units = [resource.path.name for resource in resources if "@." not in resource.path.name]
+        stale = {state.name for state in systemd.states(units) if state.stale} if units else set()
+        files_seen = [super(UnitFile, resource).probe() for resource in resources]
+        return [
+            seen and {**seen, "read by systemd": resource.path.name not in stale}
+            for resource, seen in zip(resources, files_seen, strict=True)
+        ]
 
     def realize(self, before: Attributes | None) -> None:
         """Put it in place and have systemd read it."""
@@ -58,7 +81,7 @@ class Service(Resource):
     @property
     def reads(self) -> tuple[str, ...]:
         """The files it reads."""
-        return tuple(map(str, self.files))
+        return (*map(str, self.files), *_STANDS_STILL_FOR.get(self.unit, ()))
 
     def wanted(self) -> Attributes:
         """Enabled, active, and loaded."""
@@ -77,8 +100,7 @@ class Service(Resource):
     def _observed(self, state: systemd.UnitState) -> Attributes | None:
         if state.load == "not-found":
             return None
-        loaded = max(state.started, systemd.reloaded_at(self.unit))
-        newer = [path for path in self.files if _changed_at(path) > loaded] if state.active == "active" else []
+        newer = self._newer(state.started) if state.active == "active" else []
         configuration = f"older than {newer[0]}" if newer else "loaded"
         return {"enabled": state.enabled == "enabled", "active": state.active, "configuration": configuration}
 
@@ -88,7 +110,9 @@ class Service(Resource):
 
     def realize(self, before: Attributes | None) -> None:
         """Enable it, check, and start or refresh it; returns when the unit itself says that it is up."""
-        begun = time.time()
+        begun, reading = time.time(), refreshes.reading(self.files)
+        if self.unit in _STANDS_STILL_FOR and self.probe() == self.wanted():
+            return  # it has been started again already, with all that it reads as it is now
         try:
             if self.check:
                 run(self.check, user=self.check_as, timeout=120)
@@ -100,6 +124,9 @@ class Service(Resource):
             ) from failed
         try:
             run(["systemctl", "enable", "--quiet", self.unit])
+            if systemd.states([self.unit])[0].stale:
+                # What is kept as somebody has changed it may not have been read yet.
+                systemd.reload_manager()
             running = before is not None and before["active"] == "active"
             run(["systemctl", self.refresh if running else "restart", self.unit], timeout=180)
         except CommandFailed as failed:
@@ -109,8 +136,7 @@ class Service(Resource):
                 f"see what it says: journalctl --unit={self.unit} --since=-5min",
                 tail or failed.detail,
             ) from failed
-        if self.refresh == "reload":
-            systemd.note_reload(self.unit)
+        refreshes.note(self.unit, reading)
 
     def remove(self) -> None:
         """Stop and disable it, if it is ours alone."""
@@ -126,15 +152,20 @@ class Service(Resource):
         if not before["enabled"]:
             run(["systemctl", "disable", "--quiet", self.unit])
 
+    def _newer(self, started: float) -> list[Path]:
+        """The files that have changed since it last read them. started: in seconds since boot."""
+        last = refreshes.last(self.unit)
+        loaded = max(started, last.at if self.refresh == "reload" else 0.0)
+        # One that we know it has read may seem to be newer: where the clock was set back since.
+        newer = (path for path in self.files if _changed_at(path) > loaded)
+        return [path for path in newer if refreshes.ctime(path) != last.files.get(str(path))]
+
 
 def _changed_at(path: Path) -> float:
     """When a file last changed, in seconds since boot; 0.0 for one that isn't there.
 
-    st_ctime, since that can't be set back; on the boot's clock, so that setting the time of day doesn't matter much.
+    On the boot's clock, so that setting the time of day before that doesn't matter.
     """
-    try:
-        changed = path.stat().st_ctime
-    except OSError:
-        return 0.0
+    changed = refreshes.ctime(path)
     boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-    return changed - boot
+    return changed / 1e9 - boot if changed else 0.0

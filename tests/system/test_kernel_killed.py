@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from installer.host import paths
-from tests.system import tiny_channel
+from tests.system import every_moment, tiny_channel
 from tests.system.channel_server import ChannelServer, Stall
 from tests.system.conftest import Boot
 from tests.system.kernel_commands import (
@@ -81,14 +81,16 @@ print(json.dumps([looks, sorted(broken)]))
 """
 
 SYSTEMD_RUN = "subprocess.Popen"
+COMPLETE = ("os.rename", "/.complete", "before")
 MOMENTS = (
-    (SYSTEMD_RUN, "kernel-builder', 'solve'", "after"),
-    ("os.mkdir", f"{paths.KERNELS}/NAME/", "after"),
-    (SYSTEMD_RUN, "kernel-builder', 'install'", "after"),
-    (SYSTEMD_RUN, "kernel-builder', 'finish'", "after"),
+    (SYSTEMD_RUN, "/kernel-builder']", "after"),
     (SYSTEMD_RUN, "installer.hub.smoke_cell", "after"),
+    ("os.mkdir", f"{paths.KERNELS}/NAME/", "after"),
+    ("os.mkdir", "offered-jupyterhub-trial-NAME-", "after"),
+    (SYSTEMD_RUN, "'sync', '--file-system'", "after"),
+    ("os.mkdir", "/kernelspec", "before"),
     ("os.rename", "kernel.lock", "before"),
-    ("os.rename", "/.complete", "before"),
+    COMPLETE,
     ("os.rename", "/.complete", "after"),
     ("os.rename", CONFIG, "before"),
     ("os.rename", CONFIG, "after"),
@@ -164,13 +166,33 @@ def test_an_add(campus: Machine) -> None:
         assert config(campus) == text
 
 
+@pytest.mark.only_on("sid")
+def test_each_record_of_an_add(campus: Machine) -> None:
+    """Killed when it has been announced, when it is made but not marked done, and when it is."""
+    text, words = config(campus), ("add", "new", "--recipe", TINY)
+    every_moment.forget(campus)
+    kills = 0
+    while True:
+        with watched(campus):
+            if not every_moment.killed(campus, "kernel", *words, which="after (begin|start|done) |before done "):
+                break
+            kills += 1
+            taken_up(campus, *words)
+        settled(campus)
+        assert versions(campus, current(campus, "new")) == {"tiny": "2.0"}
+        kernel(campus, "remove", "new")
+        assert config(campus) == text
+    assert kills >= 4
+    kernel(campus, "remove", "new")
+
+
 @pytest.mark.only_on("trixie")
 def test_an_update(campus: Machine) -> None:
-    """The old version is there for everybody until the new one is."""
+    """The old version is there for everybody until the new one is; what comes before that is as with an add."""
     kernel(campus, "add", "new", "--recipe", TINY, "--packages", "tiny=1.0")
     kernel(campus, "install", "new", "tiny>=1")
     old, text = current(campus, "new"), config(campus)
-    for moment in MOMENTS:
+    for moment in MOMENTS[MOMENTS.index(COMPLETE) :]:
         event, place, when = moment
         if place == CONFIG:
             continue  # an update leaves it alone
