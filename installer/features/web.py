@@ -46,6 +46,8 @@ def resources(site: Site) -> tuple[Resource, ...]:
             default_server_443=_free(sites, 443),
             nginx=_nginx_version(site),
             ipv6=site.facts.ipv6,
+            acme=site.config.tls.mode == "letsencrypt",
+            hsts=site.config.tls.strict,
         ),
         needs=("package:nginx", f"certificate:{paths.SITE_CERTIFICATE}", *(placeholder.key for placeholder in stock)),
     )
