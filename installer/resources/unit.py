@@ -136,6 +136,10 @@ class Service(Resource):
                 f"see what it says: journalctl --unit={self.unit} --since=-5min",
                 tail or failed.detail,
             ) from failed
+        # systemctl does not care whether the links that it makes outlast a power cut.
+        for directory in paths.UNITS.glob("*.wants"):
+            files.fsync_directory(directory)
+        files.fsync_directory(paths.UNITS)
         refreshes.note(self.unit, reading)
 
     def remove(self) -> None:
