@@ -12,6 +12,7 @@ from rich.markup import escape
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
 from installer.commands.alone import alone
+from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import Situation, look
 from installer.host import paths
 from installer.host.errors import ExitCode
@@ -37,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         since = situation.store.interrupted()
         if since is not None:
             output.note(f"The run of {since} did not come to its end; this one goes on from there.")
+        refuse_taken(situation.site)
         plan = situation.plan()
         # A run that was killed while it verified has left nothing to change, and still has to be verified.
         if arguments.dry_run or (plan.empty and since is None):

@@ -18,7 +18,7 @@ from installer.host.errors import ExitCode, Problem
 
 COMMANDS = (
     "apply", "plan", "status", "diff", "doctor", "generations", "rollback", "kernel", "config", "backup", "restore",
-    "uninstall",
+    "uninstall", "web",
 )  # fmt: skip
 """Each is a module beside this one."""
 

@@ -7,6 +7,7 @@ import json
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
+from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import look
 from installer.host.errors import ExitCode
 
@@ -21,7 +22,9 @@ def register(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the plan."""
-    plan = look().plan()
+    situation = look()
+    refuse_taken(situation.site)
+    plan = situation.plan()
     if arguments.json:
         print(json.dumps(plan_text.plan_json(plan), indent=2))  # noqa: T201 - for programs, untouched by rich
     else:

@@ -13,6 +13,8 @@ FEATURE = "tls"
 
 def resources(site: Site) -> tuple[Resource, ...]:
     """The CA, made once so that clients can go on trusting it, and a certificate for all the site's names."""
+    if site.behind:
+        return ()
     return (
         Directory(feature=FEATURE, path=paths.TLS),
         CertificateAuthority(
