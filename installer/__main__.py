@@ -102,7 +102,10 @@ def in_own_environment():
         return int(problem.exit_code)
     from installer.cli.main import main as run_command_line
 
-    return run_command_line()
+    code = run_command_line()
+    sys.stderr.flush()
+    # All is written: to take the interpreter's thousands of objects apart first is a good part of a short command.
+    os._exit(code)
 
 
 if __name__ == "__main__":

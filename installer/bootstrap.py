@@ -7,7 +7,6 @@ and starts the installer again inside it. This file still parses on Python 3.6.
 import fcntl
 import hashlib
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -24,8 +23,9 @@ MARKER = paths.COMPLETE
 """Written last into an environment, by its build."""
 
 # The checkout comes as the first argument: isolated mode neither reads PYTHONPATH nor looks into the current directory.
+# Nothing of what is imported is garbage: the command line has it collected again once it is there.
 _SECOND_START = (
-    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "import gc, runpy, sys; gc.disable(); sys.path.insert(0, sys.argv.pop(1)); "
     "runpy.run_module('installer', run_name='__main__', alter_sys=True)"
 )
 
@@ -99,6 +99,8 @@ def leave_no_bytecode(checkout: Path) -> None:
     """Remove what this first start has cached: in a person's checkout, root's files would be in that person's way."""
     if checkout.stat().st_uid == os.geteuid():
         return
+    import shutil  # noqa: PLC0415 - for all others it would be read in vain
+
     sys.dont_write_bytecode = True
     for cache in list((checkout / "installer").rglob("__pycache__")):
         if cache.lstat().st_uid == os.geteuid():

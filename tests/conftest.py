@@ -20,3 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="boot the applied machines from an earlier apply of the same code, if there was one",
     )
+    group.addoption(
+        "--every-moment",
+        action="store_true",
+        help="kill runs at every moment of theirs (takes minutes); by default, at every fourth one",
+    )

@@ -1,4 +1,8 @@
-"""One operation: the request in, progress and the result out, and the end without the interpreter's shutdown."""
+"""Operations: the request in, progress and the result out, and the end without the interpreter's shutdown.
+
+Started with an operation's name, it does that one, which is all of standard input; started without, it does one after
+the other, each a line {"operation", "request"}, until there are no more.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +29,22 @@ OPERATIONS = {
 
 
 def main() -> int:
-    """Do the operation that the command line names; returns the exit code."""
+    """Do what the command line or standard input names; returns the exit code."""
+    # Directories follow the umask of whoever makes them.
+    os.umask(0o022)
+    if len(sys.argv) > 1:
+        return done(sys.argv[1], sys.stdin.read())
+    for line in sys.stdin:
+        asked = json.loads(line)
+        done(asked["operation"], asked["request"])
+    return 0
+
+
+def done(name: str, request: str) -> int:
+    """Do an operation, and tell what came of it; returns the exit code that it is worth."""
     try:
-        # Directories follow the umask of whoever makes them.
-        os.umask(0o022)
-        operation: Callable[[Any], object] = importlib.import_module(OPERATIONS[sys.argv[1]]).run
-        answer = operation(json.load(sys.stdin))
+        operation: Callable[[Any], object] = importlib.import_module(OPERATIONS[name]).run
+        answer = operation(json.loads(request))
     except Failure as failure:
         error(failure)
         return 1

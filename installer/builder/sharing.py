@@ -27,12 +27,15 @@ def run(request: dict[str, Any]) -> object:
     owned = {entry["_path"] for meta in metas for entry in meta["paths_data"]["paths"]}
     shared = 0
     uncompiled: list[str] = []
-    for directory in _directories(f"{prefix}/lib"):
+    for directory, mine in _directories(f"{prefix}/lib"):
         inside = directory[len(prefix) + 1 :]
         earlier = f"{previous}/{inside}" if previous else None
         if earlier:
-            shared += _share_files(directory, earlier, inside, owned)
-        more, left = _share_bytecode(directory, earlier, ending)
+            unowned = [name for name in mine if f"{inside}/{name}" not in owned]
+            replaced = [name for name in unowned if _same_file(f"{directory}/{name}", f"{earlier}/{name}")]
+            shared += len(replaced)
+            mine |= {name: _inode(f"{directory}/{name}") for name in replaced}
+        more, left = _share_bytecode(directory, mine, earlier, ending)
         shared += more
         uncompiled.extend(left)
     return {"shared": shared, "uncompiled": uncompiled}
@@ -44,13 +47,19 @@ def _cache_tag(version: str) -> str:
     return f"cpython-{major}{minor}"
 
 
-def _directories(library: str) -> Iterator[str]:
-    """All that may have modules in them."""
-    for name in sorted(_listing(library)):
-        if name.startswith("python3") and not Path(library, name).is_symlink():
-            for directory, _, _ in os.walk(f"{library}/{name}"):
-                if not directory.endswith("__pycache__"):
-                    yield directory
+def _directories(library: str) -> Iterator[tuple[str, dict[str, int]]]:
+    """All that may have modules in them, with the names in them and their inodes."""
+    left = [
+        f"{library}/{name}"
+        for name in sorted(_listing(library))
+        if name.startswith("python3") and not Path(library, name).is_symlink()
+    ]
+    while left:
+        directory = left.pop()
+        with os.scandir(directory) as listing:
+            entries = list(listing)
+        yield directory, {entry.name: entry.inode() for entry in entries}
+        left += [e.path for e in entries if e.is_dir(follow_symlinks=False) and e.name != "__pycache__"]
 
 
 def _listing(directory: str) -> dict[str, int]:
@@ -62,18 +71,18 @@ def _listing(directory: str) -> dict[str, int]:
         return {}
 
 
-def _share_files(directory: str, earlier: str, inside: str, owned: set[str]) -> int:
-    """Put earlier files in the place of those with the same content that conda has not brought."""
-    mine = [name for name in _listing(directory) if f"{inside}/{name}" not in owned]
-    return sum(_same_file(Path(directory, name), Path(earlier, name)) for name in mine)
+def _inode(path: str) -> int:
+    return os.lstat(path).st_ino
 
 
-def _same_file(file: Path, earlier: Path) -> bool:
+def _same_file(path: str, earlier_path: str) -> bool:
+    """Put an earlier file in the place of one with the same content that conda has not brought; whether it was one."""
     try:
-        one, other = file.lstat(), earlier.lstat()
+        one, other = os.lstat(path), os.lstat(earlier_path)
         alike = stat.S_ISREG(one.st_mode) and stat.S_ISREG(other.st_mode) and one.st_size == other.st_size
         if not alike or one.st_ino == other.st_ino or (one.st_mode ^ other.st_mode) & 0o111:
             return False
+        file, earlier = Path(path), Path(earlier_path)
         if digest(file) != digest(earlier):
             return False
         beside = file.with_name(f".{file.name}.shared")
@@ -84,9 +93,8 @@ def _same_file(file: Path, earlier: Path) -> bool:
     return True
 
 
-def _share_bytecode(directory: str, earlier: str | None, ending: str) -> tuple[int, list[str]]:
+def _share_bytecode(directory: str, listing: dict[str, int], earlier: str | None, ending: str) -> tuple[int, list[str]]:
     """Take bytecode from the earlier directory; how much that was, and the modules that have none now."""
-    listing = _listing(directory)
     # They are named a line each, to a program that takes UTF-8.
     modules = {name: inode for name, inode in listing.items() if name.endswith(".py") and _is_a_line(directory + name)}
     if not modules:
@@ -100,8 +108,8 @@ def _share_bytecode(directory: str, earlier: str | None, ending: str) -> tuple[i
     same = [
         name for name, bytecode in lacking.items() if theirs.get(name) == modules[name] and bytecode in their_compiled
     ]
-    if same:
-        Path(cache).mkdir(exist_ok=True)
+    if same and "__pycache__" not in listing:
+        os.mkdir(cache)  # noqa: PTH102 - thousands of them
     shared = {name for name in same if _linked(f"{earlier}/__pycache__/{lacking[name]}", f"{cache}/{lacking[name]}")}
     return len(shared), [f"{directory}/{name}" for name in lacking if name not in shared]
 

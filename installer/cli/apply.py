@@ -14,6 +14,7 @@ from installer.cli.arguments import Commands
 from installer.commands.alone import alone
 from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import Situation, look
+from installer.engine.plan import Plan
 from installer.host import paths
 from installer.host.errors import ExitCode
 from installer.host.invoker import asking
@@ -26,6 +27,13 @@ def register(commands: Commands) -> None:
     """Add the command."""
     command = commands.add_parser("apply", help="make this server what the config says", description=__doc__)
     command.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+    command.add_argument(
+        "--keep",
+        action="append",
+        metavar="PATH",
+        default=[],
+        help="leave this file as it was changed by hand, now and by later runs; say it again for another",
+    )
     command.add_argument("--yes", "-y", action="store_true", help="don't ask, also on a terminal")
     command.add_argument("--json", action="store_true", help="print the result for programs")
     command.set_defaults(run=run)
@@ -34,18 +42,19 @@ def register(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Plan, show it, ask where somebody can answer, carry it out, sum up."""
     with alone("apply"):
-        situation = look()
+        situation = look(arguments.keep)
         since = situation.store.interrupted()
         if since is not None:
             output.note(f"The run of {since} did not come to its end; this one goes on from there.")
         refuse_taken(situation.site)
         plan = situation.plan()
         # A run that was killed while it verified has left nothing to change, and still has to be verified.
-        if arguments.dry_run or (plan.empty and since is None):
-            _show(plan_text.plan_json(plan) if arguments.json else None, list(plan_text.plan_lines(plan)))
+        to_do = not plan.empty or since is not None or situation.config_text != situation.found_text
+        if arguments.dry_run or not to_do:
+            _show(plan_text.plan_json(plan) if arguments.json else None, _planned(situation, plan))
             return ExitCode.DONE
         if not arguments.json and output.terminal() and not arguments.yes:
-            _show(None, list(plan_text.plan_lines(plan)))
+            _show(None, _planned(situation, plan))
             if not output.agreed("Make these changes?"):
                 output.out.print("Nothing was changed.")
                 return ExitCode.DONE
@@ -63,6 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
     }
     _show(result if arguments.json else None, summary(situation, applied))
     return ExitCode.DEGRADED if degraded else ExitCode.DONE
+
+
+def _planned(situation: Situation, plan: Plan) -> list[str]:
+    config = plan_text.config_lines(situation.found_text, situation.config_text)
+    return [*config, *plan_text.plan_lines(plan)]
 
 
 def _show(data: dict[str, object] | None, lines: list[str]) -> None:

@@ -47,11 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def drift_lines(plan: Plan) -> Iterator[str]:
     """The way from what is there to what the last apply left, with rich's markup."""
-    if plan.empty:
-        yield "Nothing was changed by hand since the last apply."
-        return
-    for change in plan.changes:
+    for change in (*plan.kept, *plan.changes):
         yield from plan_text.change_lines(change)
+    yield from plan_text.kept_lines(plan)
+    if plan.empty:
+        others = "else " if plan.kept else ""
+        yield f"Nothing {others}was changed by hand since the last apply."
+        return
     yield f"{len(plan.changes)} changed by hand; [bold]installer apply[/] would set them back."
 
 

@@ -20,7 +20,9 @@ from installer.commands.kernel_situation import look
 from installer.host.errors import ExitCode
 from installer.host.invoker import asking
 from installer.kernels import revisions
+from installer.kernels.build import one_builder
 from installer.kernels.differences import Difference
+from installer.kernels.worker import Gate
 
 _FEW = 20
 """Lines of changed packages that are shown one by one."""
@@ -85,7 +87,7 @@ def register(commands: Commands) -> None:
 # --- changes -------------------------------------------------------------------------------------
 def run_add(arguments: argparse.Namespace) -> int:
     """Add a kernel, or say that it is there already."""
-    with alone("kernel add"):
+    with alone("kernel add"), one_builder(arguments.name) as builder:
         situation = look(to_change=True)
         entry: dict[str, Any] = {"name": arguments.name}
         if arguments.recipe and arguments.recipe != arguments.name:
@@ -95,14 +97,15 @@ def run_add(arguments: argparse.Namespace) -> int:
                 entry[key] = getattr(arguments, key)
         file = arguments.file or arguments.lock
         if file is None:
-            return _proposed(arguments, kernel_changes.add(situation, entry, default=arguments.default, report=_say))
+            wished = kernel_changes.add(situation, entry, default=arguments.default, report=_say, builder=builder)
+            return _proposed(arguments, wished, builder)
         kernel_changes.refuse_bad_name(situation, arguments.name)
         source = kernel_sources.bring_in(arguments.name, file)
         entry["environment" if arguments.file else "lock"] = str(source.path)
         done = False
         try:
-            proposal = kernel_changes.add(situation, entry, default=arguments.default, report=_say)
-            done = proposal is None or _agreed_and_done(arguments, proposal)
+            proposal = kernel_changes.add(situation, entry, default=arguments.default, report=_say, builder=builder)
+            done = proposal is None or _agreed_and_done(arguments, proposal, builder)
         finally:
             if not done:
                 source.give_back()
@@ -111,43 +114,40 @@ def run_add(arguments: argparse.Namespace) -> int:
 
 def run_install(arguments: argparse.Namespace) -> int:
     """Add packages to a kernel."""
-    with alone("kernel install"):
-        return _proposed(
-            arguments,
-            kernel_changes.install(
-                look(to_change=True), arguments.name, arguments.packages, arguments.pip, report=_say
-            ),
+    with alone("kernel install"), one_builder(arguments.name) as builder:
+        proposal = kernel_changes.install(
+            look(to_change=True), arguments.name, arguments.packages, arguments.pip, report=_say, builder=builder
         )
+        return _proposed(arguments, proposal, builder)
 
 
 def run_uninstall(arguments: argparse.Namespace) -> int:
     """Take packages out of a kernel."""
-    with alone("kernel uninstall"):
-        return _proposed(
-            arguments, kernel_changes.uninstall(look(to_change=True), arguments.name, arguments.packages, report=_say)
+    with alone("kernel uninstall"), one_builder(arguments.name) as builder:
+        proposal = kernel_changes.uninstall(
+            look(to_change=True), arguments.name, arguments.packages, report=_say, builder=builder
         )
+        return _proposed(arguments, proposal, builder)
 
 
 def run_update(arguments: argparse.Namespace) -> int:
     """Bring packages to newer versions."""
-    with alone("kernel update"):
-        return _proposed(
-            arguments,
-            kernel_changes.update(
-                look(to_change=True), arguments.name, arguments.packages, arguments.python, report=_say
-            ),
+    with alone("kernel update"), one_builder(arguments.name) as builder:
+        proposal = kernel_changes.update(
+            look(to_change=True), arguments.name, arguments.packages, arguments.python, report=_say, builder=builder
         )
+        return _proposed(arguments, proposal, builder)
 
 
-def _proposed(arguments: argparse.Namespace, proposal: Proposal | None) -> int:
+def _proposed(arguments: argparse.Namespace, proposal: Proposal | None, builder: Gate) -> int:
     if proposal is None:
-        output.out.print(f"The kernel {arguments.name} is there already: nothing to do.")
+        output.out.print(f"The kernel {arguments.name} is that already: nothing to do.")
     else:
-        _agreed_and_done(arguments, proposal)
+        _agreed_and_done(arguments, proposal, builder)
     return ExitCode.DONE
 
 
-def _agreed_and_done(arguments: argparse.Namespace, proposal: Proposal) -> bool:
+def _agreed_and_done(arguments: argparse.Namespace, proposal: Proposal, builder: Gate) -> bool:
     """Show what a proposal changes, ask where somebody can answer, carry it out. Returns whether that came about."""
     name = proposal.request.name
     if proposal.empty:
@@ -160,7 +160,7 @@ def _agreed_and_done(arguments: argparse.Namespace, proposal: Proposal) -> bool:
     if output.terminal() and not arguments.yes and not output.agreed(f"Make these changes to the kernel {name}?"):
         output.out.print("Nothing was changed.")
         return False
-    revision = kernel_changes.carry_out_proposal(proposal, asking(), output.Progress())
+    revision = kernel_changes.carry_out_proposal(proposal, asking(), output.Progress(), builder=builder)
     output.out.print(
         f"[bold green]The kernel {escape(name)} is ready[/] (revision {revision}): "
         "running notebooks keep what they have, the next start of a kernel gets it."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -43,6 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
     arguments = parser(words).parse_args(words)
+    gc.freeze()
+    gc.enable()
     logging.basicConfig(level=logging.DEBUG if arguments.debug else logging.WARNING, format="%(message)s")
     logging.getLogger("httpcore").setLevel(logging.WARNING)
     # Kernels take minutes: how they come along is for everybody to see.

@@ -20,7 +20,18 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
         yield from change_lines(change)
         yield ""
+    yield from kept_lines(plan)
     yield counts(plan)
+
+
+def kept_lines(plan: Plan) -> Iterator[str]:
+    """What stays as somebody has changed it; nothing where there is nothing of the kind."""
+    for change in plan.kept:
+        how = "as it was changed" if change.action is Action.CHANGE else "away, as it was removed"
+        yield f"[cyan]=[/] [bold]{escape(change.resource.key)}[/] is kept {how} by hand"
+    if plan.kept:
+        yield f"    to have it set back: take it out of `keep` in {paths.CONFIG_FILE}, and apply"
+        yield ""
 
 
 def counts(plan: Plan) -> str:
@@ -74,17 +85,19 @@ def diff(old: str, new: str) -> list[str]:
 def plan_json(plan: Plan) -> dict[str, object]:
     """A plan for programs."""
     return {
-        "changes": [
-            {
-                "key": change.resource.key,
-                "feature": change.resource.feature,
-                "action": change.action.value,
-                "before": change.before,
-                "after": change.after,
-                "drifted": change.drifted,
-                "diff": text_diff(change),
-            }
-            for change in plan.changes
-        ],
+        "changes": [_change_json(change) for change in plan.changes],
+        "kept": [_change_json(change) for change in plan.kept],
         "counts": {action.value: plan.count(action) for action in Action},
+    }
+
+
+def _change_json(change: Change) -> dict[str, object]:
+    return {
+        "key": change.resource.key,
+        "feature": change.resource.feature,
+        "action": change.action.value,
+        "before": change.before,
+        "after": change.after,
+        "drifted": change.drifted,
+        "diff": text_diff(change),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from installer.commands import first_admin, health, selftest
+from installer.commands import config_file, first_admin, health, selftest
 from installer.commands.pruning import Pruned, prune
 from installer.commands.situation import Situation
 from installer.commands.summary import sentence
@@ -13,6 +13,7 @@ from installer.engine.plan import Plan
 from installer.engine.run import Request, carry_out
 from installer.engine.store import Generation, Store
 from installer.features.site import Site
+from installer.host import paths
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,12 @@ def apply(situation: Situation, plan: Plan, by: str, reporter: Reporter) -> Appl
         remembered=first_admin.to_remember(situation.site.admin),
         summary=sentence(situation.store.newest(), situation.config_text, plan),
     )
-    situation.store.prepare()
-    return bring_about(situation.store, situation.site, request, plan, reporter)
+    store, found = situation.store, situation.found_text
+    store.prepare()
+    if situation.config_text == found:
+        return bring_about(store, situation.site, request, plan, reporter)
+    with config_file.read(paths.CONFIG_FILE).replaced(situation.config_text, applied=found, newest=store.newest_number):
+        return bring_about(store, situation.site, request, plan, reporter)
 
 
 def bring_about(store: Store, site: Site, request: Request, plan: Plan, reporter: Reporter) -> Applied:

@@ -60,7 +60,7 @@ def _member(name: str) -> str:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     mode: int = Field(ge=0, le=0o777)
     owner: str
@@ -89,7 +89,7 @@ class Manifest(BaseModel):
     members: accounts that could log in. left_out: what should be in it and isn't, with the reason.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     what: Literal["backup of jupyterhub-installer"] = "backup of jupyterhub-installer"
     format: int = FORMAT

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from installer.host import files
 from installer.host.errors import ConfigProblem
+from installer.host.interruption import undisturbed
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,24 @@ class ConfigFile:
         if self.data and not self.says(applied):
             files.write(self.aside, self.data, mode=self.mode)
         files.write(self.path, text.encode(), mode=self.mode)
+
+    @contextmanager
+    def replaced(self, text: str, *, applied: str, newest: Callable[[], int | None]) -> Iterator[None]:
+        """Have it say something else before the block makes it so, and as it was if the block fails. Raises Problem.
+
+        First of all: were we killed on the way, the next apply would go on to what this run was for.
+        newest: asked for the number of the newest generation, which tells whether the block has come to something.
+        """
+        before = newest()
+        try:
+            self.replace(text, applied=applied)
+            yield
+        except BaseException:
+            with undisturbed():
+                # Interrupted while kernels were built, it is there all the same.
+                if newest() == before:
+                    self.put_back()
+            raise
 
     def put_back(self) -> None:
         """Have it as it was. Raises Problem."""

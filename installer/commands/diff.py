@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from installer.commands import generations
+from installer.commands import generations, keeping
 from installer.engine.plan import Action, Change, Plan, make_plan
 from installer.engine.resource import Resource
 from installer.engine.store import Generation
@@ -28,8 +28,10 @@ class Differences:
 def drift() -> Plan:
     """The changes that would bring back what the last apply left. Raises Problem before the first apply."""
     store = generations.here()
-    recorded = store.resources_of(store.newest())
-    return make_plan(tuple(recorded.values()), recorded)
+    newest = store.generation(store.numbers()[-1])
+    recorded = store.resources_of(newest)
+    resources = tuple(recorded.values())
+    return make_plan(resources, recorded, keep=keeping.kept_keys(generations.config_of(newest), resources, store))
 
 
 def between(one: str, other: str | None) -> Differences:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from installer.config.load import load_text
+from installer.config.models import Config
 from installer.engine.store import Generation, Store
 from installer.host import paths
 from installer.host.errors import ConfigProblem, Problem
@@ -63,13 +65,28 @@ def meant(store: Store, said: str) -> Generation:
 
 
 def one_before(store: Store) -> Generation:
-    """The generation before the newest. Raises Problem."""
+    """The generation before the newest; or where a return that was killed was going. Raises Problem."""
+    going = store.interrupted_return()
+    if going is not None:
+        return store.generation(going)
     numbers = store.numbers()
     if len(numbers) == 1:
         raise Problem(
             f"there is no generation before {numbers[0]}, the only one", "see: sudo python3 -m installer generations"
         )
     return store.generation(numbers[-2])
+
+
+def config_of(generation: Generation) -> Config:
+    """The config that a generation came from. Raises Problem where this version knows another."""
+    try:
+        return load_text(paths.CONFIG_FILE, generation.config)
+    except ConfigProblem as problem:
+        raise Problem(
+            f"the config of generation {generation.number} can't be used by this version: {problem.what}",
+            "return to it with the version of the installer that made it",
+            problem.detail,
+        ) from problem
 
 
 def ranges(numbers: Sequence[int]) -> str:

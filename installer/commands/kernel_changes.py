@@ -1,7 +1,7 @@
 """What changes a kernel: first a proposal that can be shown, then the build out of sight, then the one switch.
 
 The config says what a kernel should be: each change is an edit of its entry, and a kernel command leads to just what
-an apply with the edited config would have led to.
+an apply with the edited config would have led to. `builder` is how the builder program is run: `build.one_builder`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from installer.kernels.differences import Difference, differences
 from installer.kernels.lock import Lock
 from installer.kernels.recipe import name_of
 from installer.kernels.request import KernelRequest, as_written, specs_with
+from installer.kernels.worker import Gate
 from installer.resources.kernel import Kernel
 
 
@@ -60,7 +61,9 @@ class Proposal:
 
 
 # --- proposals -----------------------------------------------------------------------------------
-def add(situation: KernelSituation, entry: Mapping[str, Any], *, default: bool, report: Report) -> Proposal | None:
+def add(
+    situation: KernelSituation, entry: Mapping[str, Any], *, default: bool, report: Report, builder: Gate
+) -> Proposal | None:
     """A kernel that isn't there yet; None where it is, just as it is wished for. Raises Problem."""
     name = str(entry["name"])
     there = next((known for known in situation.config.kernels if known.name == name), None)
@@ -73,27 +76,34 @@ def add(situation: KernelSituation, entry: Mapping[str, Any], *, default: bool, 
             f"there is a kernel {name!r} already, and it is made in another way",
             f"change it (`installer kernel install`, `update`), or remove it first: installer kernel remove {name}",
         )
-    known = in_use(request)
-    if known is not None and known.request.id == request.id and changed.config == situation.config:
+    if _is_there(request) and changed.config == situation.config:
         return None
     _refuse_taken(request)
-    return _proposal(changed, request, reason="add", report=report)
+    return _proposal(changed, request, reason="add", report=report, builder=builder)
 
 
 def install(
-    situation: KernelSituation, name: str, packages: Sequence[str], pip: Sequence[str], *, report: Report
-) -> Proposal:
-    """The kernel with more packages, and everything else as it is wherever that can stay. Raises Problem."""
+    situation: KernelSituation, name: str, packages: Sequence[str], pip: Sequence[str], *, report: Report, builder: Gate
+) -> Proposal | None:
+    """The kernel with more packages, and everything else as it is wherever that can stay. Raises Problem.
+
+    None where it was asked for just that already.
+    """
     if not packages and not pip:
         raise Problem("nothing was said to install", f"name packages: installer kernel install {name} numpy")
     entry = _own_entry(situation, name)
     entry["packages"] = list(specs_with(entry.get("packages", ()), packages))
     entry["pip"] = list(dict.fromkeys((*entry.get("pip", ()), *pip)))
     changed = _edited(situation, entry)
-    return _proposal(changed, changed.request(name), reason=f"install {' '.join((*packages, *pip))}", report=report)
+    if changed is situation and _is_there(situation.request(name)):
+        return None
+    reason = f"install {' '.join((*packages, *pip))}"
+    return _proposal(changed, changed.request(name), reason=reason, report=report, builder=builder)
 
 
-def uninstall(situation: KernelSituation, name: str, packages: Sequence[str], *, report: Report) -> Proposal:
+def uninstall(
+    situation: KernelSituation, name: str, packages: Sequence[str], *, report: Report, builder: Gate
+) -> Proposal:
     """The kernel without some of the packages that were added to it. Raises Problem."""
     entry = _own_entry(situation, name)
     given = {name_of(spec): spec for spec in (*entry.get("packages", ()), *entry.get("pip", ()))}
@@ -107,11 +117,12 @@ def uninstall(situation: KernelSituation, name: str, packages: Sequence[str], *,
     for key in ("packages", "pip"):
         entry[key] = [spec for spec in entry.get(key, ()) if spec not in gone]
     changed = _edited(situation, entry)
-    return _proposal(changed, changed.request(name), reason=f"uninstall {' '.join(packages)}", report=report)
+    reason = f"uninstall {' '.join(packages)}"
+    return _proposal(changed, changed.request(name), reason=reason, report=report, builder=builder)
 
 
 def update(
-    situation: KernelSituation, name: str, packages: Sequence[str], python: str | None, *, report: Report
+    situation: KernelSituation, name: str, packages: Sequence[str], python: str | None, *, report: Report, builder: Gate
 ) -> Proposal:
     """The kernel with the newest of everything, or of some packages, that fits. Raises Problem."""
     entry = _own_entry(situation, name, locked_too=True)
@@ -134,16 +145,28 @@ def update(
         )
     everything = not packages or python is not None
     words = [*packages, *([f"--python {python}"] if python else [])]
-    return _proposal(
-        changed, request, reason=" ".join(["update", *words]), free=known if everything else packages, report=report
-    )
+    free = known if everything else packages
+    reason = " ".join(["update", *words])
+    return _proposal(changed, request, reason=reason, free=free, report=report, builder=builder)
+
+
+def _is_there(request: KernelRequest) -> bool:
+    """Whether the revision in use was made for just that."""
+    known = in_use(request)
+    return known is not None and known.request.id == request.id
 
 
 def _proposal(
-    situation: KernelSituation, request: KernelRequest, *, reason: str, report: Report, free: Collection[str] = ()
+    situation: KernelSituation,
+    request: KernelRequest,
+    *,
+    reason: str,
+    report: Report,
+    builder: Gate,
+    free: Collection[str] = (),
 ) -> Proposal:
     former = _former(request)
-    lock = build.solve(request, former, free, report)
+    lock = build.solve(request, former, free, report, builder=builder)
     return Proposal(situation, request, lock, differences(former, lock), reason)
 
 
@@ -202,9 +225,9 @@ def _refuse_taken(request: KernelRequest) -> None:
 
 
 # --- carrying them out ---------------------------------------------------------------------------
-def carry_out_proposal(proposal: Proposal, by: str, reporter: Reporter) -> str:
+def carry_out_proposal(proposal: Proposal, by: str, reporter: Reporter, *, builder: Gate) -> str:
     """Build the revision out of sight, write the config, switch. Returns its id. Raises Problem."""
-    prefix = build.ensure(proposal.request, proposal.lock, reporter.step)
+    prefix = build.ensure(proposal.request, proposal.lock, reporter.step, builder=builder)
     _switch(
         proposal.situation,
         proposal.request,
@@ -223,8 +246,9 @@ def rebuild(situation: KernelSituation, name: str, by: str, reporter: Reporter) 
         former = _former(request)
     except Problem:  # the lock is what was damaged
         former = None
-    lock = former or build.solve(request, None, (), reporter.step)
-    prefix = build.ensure(request, lock, reporter.step, anew=True)
+    with build.one_builder(name) as builder:
+        lock = former or build.solve(request, None, (), reporter.step, builder=builder)
+        prefix = build.ensure(request, lock, reporter.step, anew=True, builder=builder)
     damaged = revisions.linked(request.kernelspec)
     _switch(situation, request, prefix.name, by=by, reason="rebuild", reporter=reporter)
     if damaged is not None:

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from installer.commands import config_file, first_admin, generations, hub_database
+from installer.commands import config_file, first_admin, generations, hub_database, keeping
 from installer.commands.apply import Applied, bring_about
 from installer.commands.config_file import ConfigFile
-from installer.config.load import load_text
-from installer.config.models import Config
 from installer.engine.executor import Reporter
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -20,8 +18,7 @@ from installer.engine.run import Request
 from installer.engine.store import Generation, Store
 from installer.features.site import Site
 from installer.host import facts, paths
-from installer.host.errors import ConfigProblem, Problem
-from installer.host.interruption import undisturbed
+from installer.host.errors import Problem
 from installer.kernels import revisions
 from installer.resources.kernel import Kernel
 from installer.resources.server_environment import ServerEnvironment
@@ -62,7 +59,7 @@ def look(said: str | None) -> WayBack:
     site = _site(goal, desired)
     for environment in _environments(desired):
         hub_database.refuse_other_schema(environment.path, goal.number)
-    plan = make_plan(desired, store.managed(), store.left())
+    plan = make_plan(desired, store.managed(), store.left(), keeping.kept_keys(site.config, desired, store))
     return WayBack(store, goal, newest, desired, config_file.read(paths.CONFIG_FILE), site, plan)
 
 
@@ -77,18 +74,11 @@ def roll_back(way: WayBack, by: str, reporter: Reporter) -> Applied:
         config=way.goal.config,
         remembered=way.goal.remembered,
         summary=f"back to generation {way.goal.number}",
+        back_to=way.goal.number,
     )
     way.store.prepare()
-    try:
-        # First of all: were we killed on the way, the next apply would go on to what this return was for.
-        way.config.replace(way.goal.config, applied=way.newest.config)
+    with way.config.replaced(way.goal.config, applied=way.newest.config, newest=way.store.newest_number):
         return bring_about(way.store, way.site, request, way.plan, reporter)
-    except BaseException:
-        with undisturbed():
-            # Interrupted while kernels were built, it is there all the same.
-            if way.store.numbers()[-1] == way.newest.number:
-                way.config.put_back()
-        raise
 
 
 def _as_recorded(resources: Mapping[str, Resource], goal: Generation) -> Iterator[Resource]:
@@ -126,15 +116,4 @@ def _site(goal: Generation, desired: tuple[Resource, ...]) -> Site:
     host = facts.gather()
     admin = first_admin.choose(goal.remembered)
     revision = next((each.path.name for each in _environments(desired)), "")
-    return Site(_config(goal), host, admin, revision)
-
-
-def _config(goal: Generation) -> Config:
-    try:
-        return load_text(paths.CONFIG_FILE, goal.config)
-    except ConfigProblem as problem:
-        raise Problem(
-            f"the config of generation {goal.number} can't be used by this version: {problem.what}",
-            "return to it with the version of the installer that made it",
-            problem.detail,
-        ) from problem
+    return Site(generations.config_of(goal), host, admin, revision)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from installer.commands import first_admin, notify
+from installer.commands import first_admin, keeping, notify
 from installer.config.load import Loaded, load_file
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -21,28 +22,37 @@ from installer.resources.revision_id import read_ingredients, revision_id
 class Situation:
     """All that is needed to plan.
 
-    config_text: the config file as it stands, kept with the generation that it leads to.
+    config_text: the config file, as it stands or as it will be, kept with the generation that it leads to.
+    found_text: as it stands.
     """
 
     site: Site
     store: Store
     desired: tuple[Resource, ...]
     config_text: str
+    found_text: str
 
     def plan(self) -> Plan:
         """What would change now. Raises Conflict."""
-        return make_plan(self.desired, self.store.managed(), self.store.left())
+        keep = keeping.kept_keys(self.site.config, self.desired, self.store)
+        return make_plan(self.desired, self.store.managed(), self.store.left(), keep)
 
 
-def look() -> Situation:
-    """Read the config and the host; nothing is changed. Raises ConfigProblem, Conflict, Problem."""
+def look(keep: Sequence[str] = ()) -> Situation:
+    """Read the config and the host; nothing is changed. Raises ConfigProblem, Conflict, Problem.
+
+    keep: files that are to stay as they are from now on, besides those of the config.
+    """
     loaded = load_file(paths.CONFIG_FILE)
     notify.refuse_unfit(loaded.config.notify)
-    return seen(loaded)
+    return seen(keeping.with_kept(loaded, keep) if keep else loaded, loaded.text)
 
 
-def seen(loaded: Loaded) -> Situation:
-    """The same for a config that has been read. Raises ConfigProblem, Conflict, Problem."""
+def seen(loaded: Loaded, found: str | None = None) -> Situation:
+    """The same for a config that has been read. Raises ConfigProblem, Conflict, Problem.
+
+    found: the file's text, where it is still to become that of the config.
+    """
     host = facts.gather()
     store = Store(paths.INSTALLER_STATE, KINDS)
     admin = first_admin.choose(store.remembered())
@@ -53,4 +63,4 @@ def seen(loaded: Loaded) -> Situation:
         revision_id(read_ingredients(host.python, host.machine)),
         read_requests(loaded.config),
     )
-    return Situation(site, store, desired(site), loaded.text)
+    return Situation(site, store, desired(site), loaded.text, loaded.text if found is None else found)

@@ -17,7 +17,7 @@ class Component:
     """One feature's state.
 
     state: healthy, drifted (changed by hand since the last apply) or pending (the config asks for more).
-    findings: a line for each thing that isn't as it should be.
+    findings: a line for each thing that isn't as it should be, or that is kept as somebody has changed it.
     """
 
     name: str
@@ -84,19 +84,23 @@ def components(situation: Situation) -> tuple[Component, ...]:
             name,
             sum(resource.feature == name for resource in situation.desired),
             [change for change in plan.changes if change.resource.feature == name],
+            [change for change in plan.kept if change.resource.feature == name],
             degraded,
         )
         for name in names
     )
 
 
-def _component(name: str, resources: int, changes: list[Change], degraded: Mapping[str, str]) -> Component:
+def _component(
+    name: str, resources: int, changes: list[Change], kept: list[Change], degraded: Mapping[str, str]
+) -> Component:
+    by_hand = tuple(f"{change.resource.key} is kept as it was changed by hand" for change in kept)
     if not changes:
-        return Component(name, resources, "healthy", ())
+        return Component(name, resources, "healthy", by_hand)
     # What could not be had is not what somebody has changed.
     drifted = any(change.drifted and change.resource.key not in degraded for change in changes)
     findings = tuple(_finding(change, degraded.get(change.resource.key)) for change in changes)
-    return Component(name, resources, "drifted" if drifted else "pending", findings)
+    return Component(name, resources, "drifted" if drifted else "pending", findings + by_hand)
 
 
 def _finding(change: Change, why: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Changing the kernels in a config's text, and nothing else: comments, order and style stay as people left them.
+"""Changing the kernels, or the kept files, in a config's text, and nothing else: comments and style stay as they are.
 
 A text that is to be changed is one that loads. What comes back says just what it said before but for the change: that
 is checked each time, since a file can be written in ways that nobody has thought of. Raises ConfigProblem then.
@@ -6,7 +6,7 @@ is checked each time, since a file can be written in ways that nobody has though
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -50,6 +50,13 @@ def with_default_kernel(text: str, name: str | None) -> str:
     if _values(text).get("default_kernel") == name:
         return text
     return _changed(text, {"default_kernel": name})
+
+
+def with_kept(text: str, files: Sequence[str]) -> str:
+    """Add files to those that stay as they were changed by hand; nothing happens where they are among them."""
+    kept = list(_values(text).get("keep") or ())
+    more = [file for file in dict.fromkeys(files) if file not in kept]
+    return _changed(text, {"keep": [*kept, *more]}) if more else text
 
 
 # --- what a text says ----------------------------------------------------------------------------

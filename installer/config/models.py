@@ -29,6 +29,7 @@ from installer.config.values import (
     Count,
     Duration,
     Host,
+    KeptFiles,
     MailAddress,
     ProgramPath,
     UrlPath,
@@ -280,6 +281,11 @@ class Config(Section):
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()
+    keep: KeptFiles = _setting(
+        (),
+        "Files of the installer's that stay as you have changed, or removed, them by hand.",
+        example=[str(paths.NGINX_SITE)],
+    )
     channels: Channels = _setting(
         ("conda-forge",),
         "Where the kernels' packages come from, the preferred channel first.",

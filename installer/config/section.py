@@ -18,7 +18,7 @@ class Section(BaseModel):
     by_name: for the entries of a list: whether one may be written as what it can't go without alone.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     by_name: ClassVar[bool] = False
 

@@ -286,6 +286,59 @@ AccountNames = Annotated[
 ]
 """Several accounts, each once."""
 
+# --- what stays as it was changed by hand --------------------------------------------------------
+KEEPABLE = tuple(
+    map(
+        str,
+        (
+            paths.NGINX_SITE,
+            paths.PAM_SERVICE,
+            paths.UNITS / paths.USERS_SLICE,
+            paths.UNITS / paths.NOTIFY_UNIT,
+            paths.UNITS / paths.BACKUP_TIMER_UNIT,
+        ),
+    )
+)
+"""Files of ours that a site may have its own way: none that says what may be run as root, and none that names an
+environment, of which the next one would not find its way in."""
+
+
+def kept_file(value: object) -> str:
+    """Read the path of a file of ours that may stay as somebody has changed it."""
+    text = some_text(value)
+    if text not in KEEPABLE:
+        name = text.rpartition("/")[2]
+        raise Unfit(
+            first_wrong(
+                (text == str(paths.HUB_CONFIG), f"not to be kept (settings of yours go into {paths.CONF_D}/)"),
+                (
+                    text.startswith(f"{paths.UNITS}/"),
+                    f"not to be kept (changes of yours go beside it: sudo systemctl edit {name})",
+                ),
+            )
+            or "not a file that can be kept",
+            next((path for path in KEEPABLE if not text.startswith("/") and path.endswith(f"/{name}")), None),
+            expected=f"one of {', '.join(KEEPABLE)}",
+        )
+    return text
+
+
+_KEPT_FILE = Kind(
+    f"a file such as {paths.NGINX_SITE}", f"One of {', '.join(f'`{path}`' for path in KEEPABLE)}, each once."
+)
+KeptFiles = Annotated[
+    tuple[Annotated[str, _KEPT_FILE, BeforeValidator(kept_file)], ...],
+    Kind(
+        f"a list of files such as [{paths.NGINX_SITE}]",
+        f"{_KEPT_FILE.rules} [What that means](../how-to/keep-changes.md).",
+        items=_KEPT_FILE,
+    ),
+    BeforeValidator(items(KEEPABLE.__contains__)),
+    AfterValidator(each_once),
+    WithJsonSchema({"type": "array", "items": {"type": "string", "enum": list(KEEPABLE)}, "uniqueItems": True}),
+]
+"""Files of ours that stay as somebody has changed them."""
+
 # --- telling of failures -------------------------------------------------------------------------
 _PROGRAM = r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.+-]+)+"
 _LONGEST_PROGRAM = 200

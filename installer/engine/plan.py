@@ -42,10 +42,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """The ordered changes, and everything that is wanted (for the dependencies through what stays as it is)."""
+    """The ordered changes, and everything that is wanted (for the dependencies through what stays as it is).
+
+    kept: the changes that are not made, since what somebody has changed by hand is to stay.
+    """
 
     wanted: tuple[Resource, ...]
     changes: tuple[Change, ...]
+    kept: tuple[Change, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -69,11 +73,17 @@ def observe(resources: Sequence[Resource]) -> dict[str, Attributes | None]:
     return observed
 
 
-def make_plan(desired: Sequence[Resource], managed: Mapping[str, Resource], left: Collection[str] = ()) -> Plan:
+def make_plan(
+    desired: Sequence[Resource],
+    managed: Mapping[str, Resource],
+    left: Collection[str] = (),
+    keep: Collection[str] = (),
+) -> Plan:
     """Compare the host with what is desired.
 
     managed: what earlier runs put there, by key; it tells our own from foreign things, and drift from a new wish.
     left: keys of what earlier runs left on purpose; ours too, but nothing to be removed.
+    keep: keys of what stays as it is, however that differs from what is desired.
     Raises Conflict, naming everything foreign that stands in the way.
     """
     ordered = in_order(desired)
@@ -91,7 +101,7 @@ def make_plan(desired: Sequence[Resource], managed: Mapping[str, Resource], left
             "move or rename it, then run apply again: files and accounts that aren't ours are never touched",
             "\n".join(foreign[1:]),
         )
-    changes = []
+    changes, kept = [], []
     touched: set[str] = set()
     for resource in ordered:
         before = observed[resource.key]
@@ -100,20 +110,22 @@ def make_plan(desired: Sequence[Resource], managed: Mapping[str, Resource], left
         after = resource.wanted()
         if before == after:
             continue
-        changes.append(
-            Change(
-                resource,
-                Action.CREATE if before is None else Action.CHANGE,
-                before,
-                after,
-                observed[resource.key],
-                drifted=_drifted(resource, observed[resource.key], managed),
-                old_text=resource.present_content() if before is not None else None,
-                new_text=resource.content(),
-            )
+        change = Change(
+            resource,
+            Action.CREATE if before is None else Action.CHANGE,
+            before,
+            after,
+            observed[resource.key],
+            drifted=_drifted(resource, observed[resource.key], managed),
+            old_text=resource.present_content() if before is not None else None,
+            new_text=resource.content(),
         )
+        if resource.key in keep:
+            kept.append(change)
+            continue
+        changes.append(change)
         touched.update(resource.provides)
-    return Plan(ordered, tuple(changes) + _removals(desired, managed))
+    return Plan(ordered, tuple(changes) + _removals(desired, managed), tuple(kept))
 
 
 def _drifted(resource: Resource, observed: Attributes | None, managed: Mapping[str, Resource]) -> bool:

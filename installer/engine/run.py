@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ class Request:
     desired: what the plan is for. rest: where that is a part, all else that the host has, in stored form.
     by: the account that asked. config: the config file's text. remembered: choices that later runs keep.
     summary: what the run changes, in a sentence; told by the plan if None.
+    back_to: the number of the generation that it returns to, if it does.
     """
 
     desired: Sequence[Resource]
@@ -31,6 +33,7 @@ class Request:
     remembered: Mapping[str, str]
     summary: str | None = None
     rest: tuple[dict[str, JsonValue], ...] = ()
+    back_to: int | None = None
 
 
 def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, verify: Callable[[], None]) -> Generation:
@@ -43,7 +46,7 @@ def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, ve
     previous = store.newest()
     if not request.rest:  # what a part is of was looked at by the run for the whole
         store.found.note(plan, {*store.managed(), *store.left()})
-    store.journal.begin(by=request.by, remembered=request.remembered)
+    store.journal.begin(by=request.by, remembered=request.remembered, back_to=request.back_to)
     try:
         execute(plan, store.journal, reporter)
         verify()
@@ -76,18 +79,26 @@ def carry_out(store: Store, request: Request, plan: Plan, reporter: Reporter, ve
 def _kept(
     store: Store, previous: Generation | None, request: Request, plan: Plan, degraded: Mapping[str, str]
 ) -> Generation:
-    """Keep what there is now as the generation after the previous one."""
-    generation = Generation(
-        number=(previous.number if previous else 0) + 1,
-        at=now(),
-        by=request.by,
-        summary=request.summary or summary(plan),
-        config=request.config,
-        remembered=dict(request.remembered),
-        resources=(*request.rest, *numbered([resource.settled() for resource in request.desired])),
-        degraded={**_of_the_rest(previous, request), **degraded},
-    )
+    """Keep what there is now as the generation after the previous one; or as that, if a killed run had kept it."""
+    resources = (*request.rest, *numbered([resource.settled() for resource in request.desired]))
+    missing = {**_of_the_rest(previous, request), **degraded}
+    if previous is not None and plan.empty and (previous.config, previous.resources) == (request.config, resources):
+        generation = previous.model_copy(update={"degraded": missing})
+    else:
+        generation = Generation(
+            number=(previous.number if previous else 0) + 1,
+            at=now(),
+            by=request.by,
+            summary=request.summary or summary(plan),
+            config=request.config,
+            remembered=dict(request.remembered),
+            resources=resources,
+            degraded=missing,
+        )
     with undisturbed():
+        if not plan.empty:
+            # Ours is durable change by change; what useradd, systemctl and the like wrote for us may not be.
+            os.sync()
         if not request.rest:
             store.note_left({resource.key for resource in request.desired})
         store.add(generation)
@@ -113,6 +124,7 @@ def _undo(store: Store, previous: Generation | None, plan: Plan, reporter: Repor
     troubles: list[Exception] = []
     try:
         concerned = {resource.key for resource in plan.wanted} | {change.resource.key for change in plan.changes}
+        concerned -= {change.resource.key for change in plan.kept}
         former = _former(store, previous)
         found = _found(store, plan)
         for change in make_plan(former, store.managed()).changes:

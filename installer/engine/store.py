@@ -23,7 +23,7 @@ Kinds = Mapping[str, type[Resource]]
 
 
 FORMAT: Literal[1] = 1
-"""Of a generation's file. Raised when an older version could no longer make sense of what is written."""
+"""Of generations and of the journal. Raised when an older version could no longer make sense of what is written."""
 
 
 class Generation(BaseModel):
@@ -35,7 +35,7 @@ class Generation(BaseModel):
     degraded: what of that is optional and could not be had, by key, with the reason.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     format: Literal[1] = FORMAT
     number: int
@@ -59,10 +59,20 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def begin(self, *, by: str, remembered: Mapping[str, str]) -> None:
+    def begin(self, *, by: str, remembered: Mapping[str, str], back_to: int | None = None) -> None:
         """Open it; the records of an interrupted run stay in front, since what they name is still ours."""
         created = not self._path.exists()
-        self._append({"event": "begin", "at": now(), "pid": os.getpid(), "by": by, "remembered": dict(remembered)})
+        self._append(
+            {
+                "event": "begin",
+                "format": FORMAT,
+                "at": now(),
+                "pid": os.getpid(),
+                "by": by,
+                "remembered": dict(remembered),
+                "back_to": back_to,
+            }
+        )
         if created:
             files.fsync_directory(self._path.parent)
 
@@ -96,10 +106,11 @@ class Journal:
     def _record(self, number: int, line: bytes) -> dict[str, Any]:
         try:
             record: dict[str, Any] = json.loads(line)
-            if record["event"] not in {"begin", "start", "done"}:
-                raise ValueError(f"unknown event {record['event']}")
+            known = record["event"] in {"begin", "start", "done"} and record.get("format", FORMAT) <= FORMAT
         except (ValueError, TypeError, KeyError) as error:
             raise damaged(self._path, f"line {number}: {error}") from error
+        if not known:
+            raise newer(self._path)
         return record
 
     def _append(self, record: Mapping[str, object]) -> None:
@@ -161,9 +172,7 @@ class Store:
         try:
             data = path.read_bytes()
             if _format(data) > FORMAT:
-                raise Problem(
-                    f"{path} was written by a newer version of the installer", "run that version, or a newer one"
-                )
+                raise newer(path)
             return Generation.model_validate_json(data)
         except (OSError, ValueError) as error:
             raise damaged(path, str(error).splitlines()[0]) from error
@@ -174,6 +183,10 @@ class Store:
 
     def _file(self, number: int) -> Path:
         return self._generations / f"{number:06}.json"
+
+    def newest_number(self) -> int | None:
+        """The number of the newest; None before the first apply."""
+        return max(self.numbers(), default=None)
 
     def newest(self) -> Generation | None:
         """The generation that the host should be in now; None before the first apply."""
@@ -276,13 +289,28 @@ class Store:
 
     def interrupted(self) -> str | None:
         """When the run began that didn't come to an end, None where there is none."""
-        begun = [record["at"] for record in self.journal.records() if record["event"] == "begin"]
+        begun = self._last_begin()
+        return str(begun["at"]) if begun else None
+
+    def interrupted_return(self) -> int | None:
+        """The generation that the run which didn't come to its end was to return to, None where it was no return."""
+        begun = self._last_begin()
+        number = begun.get("back_to") if begun else None
+        return number if number in self.numbers() else None
+
+    def _last_begin(self) -> dict[str, Any] | None:
+        begun = [record for record in self.journal.records() if record["event"] == "begin"]
         return begun[-1] if begun else None
 
 
 def damaged(path: Path, why: str) -> Problem:
     """The Problem that tells of a file of ours that can't be read any more."""
     return Problem(f"{path} can't be read: {why}", "put it back from a backup, or move it away, then run apply again")
+
+
+def newer(path: Path) -> Problem:
+    """The Problem that tells of a file of ours that only a newer version can make sense of."""
+    return Problem(f"{path} was written by a newer version of the installer", "run that version, or a newer one")
 
 
 def _format(data: bytes) -> int:

@@ -35,7 +35,7 @@ class HostFacts(BaseModel):
     checkout: where this installer is; checkout_open: what of it others than root can change, None where nothing is.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     systemd: int
     python: str

@@ -152,10 +152,11 @@ def errno_name(error: OSError) -> str:
 
 
 def own(path: Path, *, owner: str, group: str, mode: int) -> None:
-    """Give an existing directory its owner and mode, without ever following a link. Raises OSError."""
+    """Give an existing directory its owner and mode, durably, without ever following a link. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         os.fchown(descriptor, uid_of(owner), gid_of(group))
         os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -21,7 +21,7 @@ class ForeignSite(BaseModel):
     file: where it stands. names: its server_name. ports: what it listens on; default_ports: as default_server.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     file: str
     names: tuple[str, ...]
@@ -37,7 +37,7 @@ class Sites(BaseModel):
     stock_enabled: whether it is enabled.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     foreign: tuple[ForeignSite, ...] = ()
     stock_default: bool = True

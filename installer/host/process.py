@@ -136,24 +136,26 @@ def follow(
     argv: Sequence[str | os.PathLike[str]],
     on_line: Callable[[str], None],
     *,
-    stdin: str | None = None,
+    stdin: str | int | None = None,
     env: Mapping[str, str] | None = None,
     timeout: float = 60,
 ) -> Completed:
     """Run a program to its end as `run` does, each line of its standard output handed over as it comes.
 
+    stdin: a text; or a file descriptor that it reads from, a pipe's say.
     Its code is returned whatever it is. Should we be killed, its next line kills it: not for what must reach its end.
     """
     words = tuple(os.fspath(word) for word in argv)
     log.debug("follow: %s", shlex.join(words))
     said = bytearray()
     with _memory("stdin") as source, _memory("stderr") as err:
-        source.write((stdin or "").encode())
-        source.seek(0)
+        if not isinstance(stdin, int):
+            source.write((stdin or "").encode())
+            source.seek(0)
         try:
             process = subprocess.Popen(
-                words, stdin=source, stdout=subprocess.PIPE, stderr=err, env=environment(env), cwd="/",
-                start_new_session=True,
+                words, stdin=stdin if isinstance(stdin, int) else source, stdout=subprocess.PIPE, stderr=err,
+                env=environment(env), cwd="/", start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             return Completed(words, 127, "", str(error))

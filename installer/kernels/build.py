@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import platform
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from installer.host import files
@@ -16,7 +16,8 @@ from installer.kernels.lock import SUBDIRS, Lock, LockFile
 from installer.kernels.recipe import name_of
 from installer.kernels.request import KernelRequest
 from installer.kernels.scratch import scratch
-from installer.kernels.smoke import run_smoke_cell
+from installer.kernels.smoke import Trial, run_smoke_cell
+from installer.kernels.worker import Gate, OneBuilder
 
 LAYOUT = 1
 """Raised when the way of building changes what is built from the same request and lock."""
@@ -25,7 +26,19 @@ Report = Callable[[str], None]
 """Told in a few words what is being done."""
 
 
-def solve(request: KernelRequest, former: Lock | None, free: Collection[str], report: Report) -> Lock:
+def one_builder(name: str) -> OneBuilder:
+    """The builder for all steps of one kernel's build, its solve among them. Use it in a with block."""
+    return OneBuilder(sandbox.unit_of(name))
+
+
+def solve(
+    request: KernelRequest,
+    former: Lock | None,
+    free: Collection[str],
+    report: Report,
+    *,
+    builder: Gate = sandbox.run,
+) -> Lock:
     """The exact packages for a request.
 
     former: what there is now; its packages stay as they are wherever the request lets them.
@@ -49,7 +62,7 @@ def solve(request: KernelRequest, former: Lock | None, free: Collection[str], re
     released = {name_of(spec) for spec in free}
     locked = [record for record in former.records if record.name not in released] if former else []
     unit = sandbox.unit_of(request.name)
-    records = engine.solve(request.packages, request.channels, unit=unit, locked=locked, progress=report)
+    records = engine.solve(request.packages, request.channels, unit=unit, locked=locked, progress=report, gate=builder)
     if not request.pip:
         return Lock(platform=subdir, records=records)
     report("looking for what pip is to add")
@@ -69,7 +82,9 @@ def revision_id(request: KernelRequest, lock: Lock, again: int = 0) -> str:
     return hashlib.sha256(f"{LAYOUT} {request.id} {lock.id} {again}".encode()).hexdigest()[:12]
 
 
-def ensure(request: KernelRequest, lock: Lock, report: Report, *, anew: bool = False) -> Path:
+def ensure(
+    request: KernelRequest, lock: Lock, report: Report, *, anew: bool = False, builder: Gate = sandbox.run
+) -> Path:
     """A complete revision for a request with these packages; built where it isn't there yet. Raises Problem.
 
     anew: build another also where one is there.
@@ -82,10 +97,10 @@ def ensure(request: KernelRequest, lock: Lock, report: Report, *, anew: bool = F
             if not anew:
                 return prefix
         elif not prefix.exists():
-            return _build(prefix, request, lock, previous, report)
+            return _build(prefix, request, lock, previous, report, builder=builder)
         elif not gc.in_use([prefix]):
             environment.discard(prefix, request.name)  # of a run that was killed, or one that was damaged
-            return _build(prefix, request, lock, previous, report)
+            return _build(prefix, request, lock, previous, report, builder=builder)
     raise AssertionError("there is always another name")
 
 
@@ -98,40 +113,49 @@ def make_again(prefix: Path, request: KernelRequest, lock: Lock, report: Report)
         return
     if prefix.exists():
         environment.discard(prefix, request.name)  # of a run that was killed
-    _build(prefix, request, lock, revisions.current(request.name), report)
+    with one_builder(request.name) as builder:
+        _build(prefix, request, lock, revisions.current(request.name), report, builder=builder)
 
 
-def _build(prefix: Path, request: KernelRequest, lock: Lock, previous: Path | None, report: Report) -> Path:
+def _build(
+    prefix: Path, request: KernelRequest, lock: Lock, previous: Path | None, report: Report, *, builder: Gate
+) -> Path:
     recipe = request.recipe
     version = lock.version(recipe.version_of) or ""
     place = environment.build_scratch(prefix)
     values = {"prefix": str(prefix), "name": request.name, "version": version, "scratch": str(place)}
     try:
         prefix.parent.mkdir(mode=0o755, exist_ok=True)
-        built = environment.build(
-            prefix,
-            environment.EnvironmentPlan(
-                name=request.name,
-                records=lock.records,
-                channels=request.channels,
-                requested=request.packages,
-                link_scripts=recipe.link_scripts,
-                pip_locked=lock.pip or None,
-                post_install=tuple(tuple(filled(word, values) for word in argv) for argv in recipe.post_install),
-                env={name: filled(value, values) for name, value in recipe.post_install_env.items()},
-            ),
-            previous,
-            report,
-        )
-        kernelspec = prefix / revisions.KERNELSPEC
-        kernelspec.mkdir(mode=0o755)
-        if recipe.logo is not None:
-            files.write(kernelspec / "logo-svg.svg", recipe.logo.encode(), mode=0o644)
-        files.write(
-            kernelspec / "kernel.json", kernel_json(request, prefix, version, built.activation).encode(), mode=0o644
-        )
-        report("running a cell in it")
-        trouble, _ = run_smoke_cell(request, prefix, unit=sandbox.unit_of(request.name))
+        with Trial(request, unit=sandbox.trying_unit_of(request.name)) as trial:
+
+            def try_it(activation: Mapping[str, str]) -> None:
+                _write_kernelspec(trial.kernelspec, request, kernel_json(request, prefix, version, activation))
+                trial.begin()
+
+            built = environment.build(
+                prefix,
+                environment.EnvironmentPlan(
+                    name=request.name,
+                    records=lock.records,
+                    channels=request.channels,
+                    requested=request.packages,
+                    link_scripts=recipe.link_scripts,
+                    pip_locked=lock.pip or None,
+                    post_install=tuple(tuple(filled(word, values) for word in argv) for argv in recipe.post_install),
+                    env={name: filled(value, values) for name, value in recipe.post_install_env.items()},
+                ),
+                previous,
+                report,
+                usable=try_it,
+                builder=builder,
+            )
+            text = kernel_json(request, prefix, version, built.activation)
+            _write_kernelspec(prefix / revisions.KERNELSPEC, request, text)
+            report("running a cell in it")
+            trouble, _ = trial.end()
+        if trouble:
+            # It was tried while the last files' modes were set right: that may be all that was wrong.
+            trouble, _ = run_smoke_cell(request, prefix, unit=sandbox.trying_unit_of(request.name))
         if trouble:
             raise Problem(
                 f"the kernel {request.name!r} was built, and does not work: {trouble}",
@@ -157,6 +181,13 @@ def _build(prefix: Path, request: KernelRequest, lock: Lock, previous: Path | No
             raise files.unwritable(prefix, error) from error
         raise
     return prefix
+
+
+def _write_kernelspec(directory: Path, request: KernelRequest, text: str) -> None:
+    directory.mkdir(mode=0o755)
+    if request.recipe.logo is not None:
+        files.write(directory / "logo-svg.svg", request.recipe.logo.encode(), mode=0o644)
+    files.write(directory / "kernel.json", text.encode(), mode=0o644)
 
 
 def _installed(request: KernelRequest, argv: list[str]) -> tuple[str, ...]:

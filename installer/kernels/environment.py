@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from installer.host.trees import remove_tree
 from installer.kernels import activation, engine, pip_layer, sandbox
 from installer.kernels.records import ExtraFile, LinkScript, Record
 from installer.kernels.scratch import scratch, surroundings
-from installer.kernels.worker import Progress
+from installer.kernels.worker import Gate, Progress
 
 _STEP_SECONDS = 3600
 _MODULES_WORTH_A_PROCESS = 100
@@ -60,18 +60,32 @@ class Built(BaseModel):
     extra: tuple[ExtraFile, ...]
 
 
-def build(prefix: Path, plan: EnvironmentPlan, previous: Path | None, progress: Progress) -> Built:
+Usable = Callable[[Mapping[str, str]], None]
+"""Is given what activation sets as soon as kernels can be started in an environment that isn't complete yet."""
+
+
+def build(
+    prefix: Path,
+    plan: EnvironmentPlan,
+    previous: Path | None,
+    progress: Progress,
+    *,
+    usable: Usable = lambda activation: None,
+    builder: Gate = sandbox.run,
+) -> Built:
     """Make an environment at its final path; what was there before is removed. Raises Problem, and leaves no half.
 
     previous: an earlier environment of the same kernel, to share files with.
+    usable: called on the way. builder: how the builder program is run.
     """
     try:
-        discard(prefix, plan.name)
+        if prefix.exists() or build_scratch(prefix).exists():
+            discard(prefix, plan.name)
         try:
             prefix.mkdir(mode=0o700)
             files.own(prefix, owner=paths.KERNELS_USER, group=paths.KERNELS_USER, mode=0o700)
             with scratch(_scratch_name(prefix)) as place:
-                built = _Build(prefix, plan, place, progress).done(previous)
+                built = _Build(prefix, plan, place, progress, builder).done(previous, usable)
             _take_back(prefix, plan.name)
         except BaseException:
             discard(prefix, plan.name)  # half of it helps nobody, and may be what filled the disk
@@ -108,15 +122,16 @@ def _take_back(prefix: Path, name: str) -> None:
 class _Build:
     """The steps of one build, in their order."""
 
-    def __init__(self, prefix: Path, plan: EnvironmentPlan, place: Path, progress: Progress) -> None:
+    def __init__(self, prefix: Path, plan: EnvironmentPlan, place: Path, progress: Progress, builder: Gate) -> None:
         self._prefix = prefix
+        self._builder = builder
         self._plan = plan
         self._scratch = place
         self._progress = progress
         self._unit = sandbox.unit_of(plan.name)
         self._seconds: dict[str, float] = {}
 
-    def done(self, previous: Path | None) -> Built:
+    def done(self, previous: Path | None, usable: Usable) -> Built:
         """Do them all."""
         with self._step("packages"):
             scripts, linked = engine.install(
@@ -126,6 +141,7 @@ class _Build:
                 self._plan.channels,
                 unit=self._unit,
                 progress=self._progress,
+                gate=self._builder,
             )
         if self._plan.link_scripts and scripts:
             with self._step("link scripts"):
@@ -141,11 +157,17 @@ class _Build:
                     self._run(argv, self._plan.env, f"the kernel's own step {Path(argv[0]).name}")
         with self._step("activation"):
             set_by_it = activation.variables(self._prefix, unit=self._unit, writable=self._writable)
+        modules: Sequence[str] = ()
         if any(record.name == "python" for record in self._plan.records):
-            with self._step("bytecode"):
-                self._compile(engine.share(self._prefix, previous, unit=self._unit))
+            with self._step("sharing"):
+                modules = engine.share(self._prefix, previous, unit=self._unit, gate=self._builder)
+        files.own(self._prefix, owner=paths.KERNELS_USER, group=paths.KERNELS_USER, mode=0o755)
+        usable(set_by_it)
         with self._step("files"):
-            extra = engine.finish(self._prefix, linked, unit=self._unit)
+            extra = engine.finish(self._prefix, linked, unit=self._unit, gate=self._builder)
+        if modules:
+            with self._step("bytecode"):
+                self._compile(modules)
         return Built(activation=set_by_it, seconds=self._seconds, extra=extra)
 
     @contextmanager
@@ -188,14 +210,16 @@ class _Build:
             self._run(["/bin/bash", each.script], told, f"the package {each.name}'s link script")
 
     def _compile(self, modules: Sequence[str]) -> None:
-        """Compile what nobody has compiled; users couldn't, and would wait for it at each start of a kernel."""
-        if not modules:
-            return
+        """Compile what nobody has compiled; users couldn't, and would wait for it at each start of a kernel.
+
+        Without `site`, which would run what packages have put into .pth files: only bytecode may come to be here now.
+        """
         self._progress(f"compiling {len(modules)} Python modules")
         at_once = min(len(os.sched_getaffinity(0)), 1 + len(modules) // _MODULES_WORTH_A_PROCESS)
         done = sandbox.run(
             [
-                str(self._prefix / "bin" / "python"), "-I", "-m", "compileall", "-q", "-j", str(at_once), "-i", "-",
+                str(self._prefix / "bin" / "python"),
+                "-I", "-S", "-m", "compileall", "-q", "-j", str(at_once), "-i", "-",
             ],
             unit=self._unit,
             writable=self._writable,

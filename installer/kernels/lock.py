@@ -27,7 +27,7 @@ class Lock(BaseModel):
     pip: what pip adds, one requirement a line with hashes; "" where it adds nothing.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     platform: str
     records: tuple[Record, ...]
@@ -50,7 +50,7 @@ class LockFile(BaseModel):
     channels, packages, pip: what was asked for, for later updates.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     format: Literal[1] = 1
     recipe: Recipe

@@ -13,7 +13,7 @@ class Record(BaseModel):
     What a channel's index says beyond the fields here is kept as it is.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
     name: str
     version: str

@@ -29,7 +29,7 @@ class KernelRequest(BaseModel):
     entry: the config's entry, for `rollback` to put back.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     kernelspec: str

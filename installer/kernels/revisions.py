@@ -43,7 +43,7 @@ class Completed(BaseModel):
     seconds: how long each step of its build took.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     created: str
     request: KernelRequest
@@ -55,7 +55,7 @@ class Completed(BaseModel):
 class Switch(BaseModel):
     """A line of a kernel's history: at that time (UTC, ISO 8601) it was switched to that revision, for that reason."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     at: str
     revision: str

@@ -70,6 +70,11 @@ def unit_of(name: str) -> str:
     return f"jupyterhub-kernel-{name}"
 
 
+def trying_unit_of(name: str) -> str:
+    """What the services that try a kernel while it is built are called."""
+    return f"jupyterhub-trial-{name}"
+
+
 def checking_unit_of(name: str) -> str:
     """What the services that only look at a kernel are called: no build ends those."""
     return f"jupyterhub-check-{name}"
@@ -80,7 +85,7 @@ def run(
     *,
     unit: str,
     writable: Sequence[Path] = (),
-    stdin: str | None = None,
+    stdin: str | int | None = None,
     env: Mapping[str, str] | None = None,
     network: bool = True,
     on_line: Callable[[str], None] | None = None,
@@ -118,12 +123,12 @@ def run(
         files.write(variables, _environment_file(_with_certificates(told, service)), mode=0o600)
         done = follow(command, on_line or _unheard, stdin=stdin, timeout=timeout + 30)
     except BaseException:
-        _stop(service)
+        stop_service(service)
         raise
     finally:
         _clear(service)
     if done.code < 0:
-        _stop(service)  # systemd-run was killed, which the service takes no notice of
+        stop_service(service)  # systemd-run was killed, which the service takes no notice of
     return replace(done, argv=tuple(os.fspath(word) for word in argv))
 
 
@@ -134,18 +139,20 @@ def left_behind() -> bool:
 
 def stop_all() -> None:
     """End what runs for any kernel that is being built."""
-    _stop(unit_of("*:*"))
+    stop_service(unit_of("*:*"))
+    stop_service(trying_unit_of("*:*"))
     _clear(f"{unit_of('*')}:")
 
 
 def stop(unit: str) -> None:
     """End what runs for a kernel, be it of this installer or of one that was killed."""
-    _stop(f"{unit}:*")
+    stop_service(f"{unit}:*")
     _clear(glob.escape(f"{unit}:"))
 
 
-def _stop(services: str) -> None:
-    run_process(["systemctl", "stop", "--", f"{services}.service"], timeout=120, check=False)
+def stop_service(service: str) -> None:
+    """End a single service, named without its suffix; a pattern is taken as systemctl takes it."""
+    run_process(["systemctl", "stop", "--", f"{service}.service"], timeout=120, check=False)
 
 
 def _clear(beginning: str) -> None:

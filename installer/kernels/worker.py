@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol
 
 from installer.host import paths
@@ -18,6 +22,7 @@ Progress = Callable[[str], None]
 """Is given a line for a person whenever there is news."""
 
 _SOURCE = Path(__file__).resolve().parents[1] / "builder"
+_LONGEST = 24 * 3600
 _SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -30,13 +35,111 @@ class Gate(Protocol):
         *,
         unit: str,
         writable: Sequence[Path] = (),
-        stdin: str | None = None,
+        stdin: str | int | None = None,
         env: Mapping[str, str] | None = None,
         network: bool = True,
         on_line: Callable[[str], None] | None = None,
         timeout: float = 3600,
     ) -> Completed:
         """See `sandbox.run`."""
+
+
+class OneBuilder:
+    """A gate that has one process do operation after operation: a start takes as long as many of them do.
+
+    It is started when it is first asked, may write wherever the kernels' account may, and ends with the `with` block.
+    Each service of the account has a user namespace of its own: a package's script that runs beside it can't reach it.
+    """
+
+    def __init__(self, unit: str, gate: Gate = sandbox.run) -> None:
+        self._unit = unit
+        self._gate = gate
+        self._lines: queue.Queue[str | Completed | BaseException] = queue.Queue()
+        self._thread: threading.Thread | None = None
+        self._input = -1
+
+    def __enter__(self) -> OneBuilder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self._running():
+            sandbox.stop(self._unit)  # it may be in the middle of something that takes an hour
+        self.close()
+
+    def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        unit: str,
+        writable: Sequence[Path] = (),
+        stdin: str | int | None = None,
+        env: Mapping[str, str] | None = None,
+        network: bool = True,
+        on_line: Callable[[str], None] | None = None,
+        timeout: float = 3600,
+    ) -> Completed:
+        """Do the operation that `argv` ends with; see `sandbox.run`."""
+        *program, operation = argv
+        if not self._running():
+            self._start(program, env)
+        with suppress(BrokenPipeError):  # it has ended, as its Completed will tell
+            os.write(self._input, (json.dumps({"operation": operation, "request": stdin}) + "\n").encode())
+        while True:
+            try:
+                heard = self._lines.get(timeout=timeout)
+            except queue.Empty:
+                sandbox.stop(self._unit)
+                continue
+            if isinstance(heard, BaseException):
+                raise heard
+            if isinstance(heard, Completed):
+                return heard
+            if on_line is not None:
+                on_line(heard)
+            if heard.startswith(('{"result"', '{"error"')):
+                return Completed(tuple(argv), 0, "", "")
+
+    def close(self) -> None:
+        """End it, once it has nothing more to do."""
+        if self._thread is not None:
+            os.close(self._input)
+            self._thread.join()
+            self._thread = None
+
+    def _running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _start(self, program: Sequence[str], env: Mapping[str, str] | None) -> None:
+        self.close()
+        self._lines = queue.Queue()
+        requests, self._input = os.pipe()
+        self._thread = threading.Thread(target=self._run, args=(program, env, requests, self._lines), daemon=True)
+        self._thread.start()
+
+    def _run(
+        self,
+        program: Sequence[str],
+        env: Mapping[str, str] | None,
+        requests: int,
+        lines: queue.Queue[str | Completed | BaseException],
+    ) -> None:
+        try:
+            ended = self._gate(
+                program,
+                unit=self._unit,
+                writable=(paths.KERNELS,),
+                stdin=requests,
+                env=env,
+                on_line=lines.put,
+                timeout=_LONGEST,
+            )
+            lines.put(ended)
+        except BaseException as error:  # noqa: BLE001 - whoever asks is told
+            lines.put(error)
+        finally:
+            os.close(requests)
 
 
 def program_files() -> dict[str, bytes]:

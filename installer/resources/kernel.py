@@ -94,8 +94,9 @@ class Kernel(Resource):
         if saved is not None:
             # This version makes such a kernel in another way than the one that the backup is of.
             former = saved.lock
-        lock = build.solve(self.request, former, (), self._report)
-        return build.ensure(self.request, lock, self._report)
+        with build.one_builder(self.name) as builder:
+            lock = build.solve(self.request, former, (), self._report, builder=builder)
+            return build.ensure(self.request, lock, self._report, builder=builder)
 
     def _report(self, doing: str) -> None:
         """Tell how a build that takes minutes goes on."""
@@ -113,6 +114,7 @@ class Kernel(Resource):
     def abandon(self) -> None:
         """End the build."""
         sandbox.stop(sandbox.unit_of(self.name))
+        sandbox.stop(sandbox.trying_unit_of(self.name))
 
     def remove(self) -> None:
         """Take it out of sight. Its revisions stay, for a way back, until they are collected (see `kernels.gc`)."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -18,6 +20,26 @@ class UnitFile(File):
     """A unit's file; systemd reads it as soon as it is in place."""
 
     kind: ClassVar[str] = "unit"
+
+    def wanted(self) -> Attributes:
+        """What is wanted of any file; and that systemd has read this one."""
+        return {**super().wanted(), "read by systemd": True}
+
+    def probe(self) -> Attributes | None:
+        """The same, as they are."""
+        return next(iter(self.probe_all([self])))
+
+    @classmethod
+    def probe_all(cls, resources: Sequence[UnitFile]) -> Iterable[Attributes | None]:  # type: ignore[override]
+        """Look at the files, and ask systemd for all of them at once."""
+        # Of a template there are only instances, each read when it begins.
+        units = [resource.path.name for resource in resources if "@." not in resource.path.name]
+        stale = {state.name for state in systemd.states(units) if state.stale} if units else set()
+        files_seen = [super(UnitFile, resource).probe() for resource in resources]
+        return [
+            seen and {**seen, "read by systemd": resource.path.name not in stale}
+            for resource, seen in zip(resources, files_seen, strict=True)
+        ]
 
     def realize(self, before: Attributes | None) -> None:
         """Put it in place and have systemd read it."""
@@ -77,8 +99,7 @@ class Service(Resource):
     def _observed(self, state: systemd.UnitState) -> Attributes | None:
         if state.load == "not-found":
             return None
-        loaded = max(state.started, self._refreshed_at())
-        newer = [path for path in self.files if _changed_at(path) > loaded] if state.active == "active" else []
+        newer = self._newer(state.started) if state.active == "active" else []
         configuration = f"older than {newer[0]}" if newer else "loaded"
         return {"enabled": state.enabled == "enabled", "active": state.active, "configuration": configuration}
 
@@ -88,7 +109,7 @@ class Service(Resource):
 
     def realize(self, before: Attributes | None) -> None:
         """Enable it, check, and start or refresh it; returns when the unit itself says that it is up."""
-        begun = time.time()
+        begun, reading = time.time(), self._reading()
         try:
             if self.check:
                 run(self.check, user=self.check_as, timeout=120)
@@ -100,6 +121,9 @@ class Service(Resource):
             ) from failed
         try:
             run(["systemctl", "enable", "--quiet", self.unit])
+            if systemd.states([self.unit])[0].stale:
+                # What is kept as somebody has changed it may not have been read yet.
+                systemd.reload_manager()
             running = before is not None and before["active"] == "active"
             run(["systemctl", self.refresh if running else "restart", self.unit], timeout=180)
         except CommandFailed as failed:
@@ -109,8 +133,7 @@ class Service(Resource):
                 f"see what it says: journalctl --unit={self.unit} --since=-5min",
                 tail or failed.detail,
             ) from failed
-        if self.refresh == "reload":
-            self._stamp()
+        self._stamp(reading)
 
     def remove(self) -> None:
         """Stop and disable it, if it is ours alone."""
@@ -126,30 +149,54 @@ class Service(Resource):
         if not before["enabled"]:
             run(["systemctl", "disable", "--quiet", self.unit])
 
-    # A reload leaves no trace in systemd, so the time of ours is kept beside it, until the next boot.
+    def _newer(self, started: float) -> list[Path]:
+        """The files that have changed since it last read them. started: in seconds since boot."""
+        last = self._last_refresh()
+        loaded = max(started, last.at if self.refresh == "reload" else 0.0)
+        # One that we know it has read may seem to be newer: where the clock was set back since.
+        return [path for path in self.files if _changed_at(path) > loaded and _ctime(path) != last.files.get(str(path))]
+
+    # A reload leaves no trace in systemd, so what we know of the last one is kept beside it, until the next boot.
     @property
     def _stamp_file(self) -> Path:
-        return paths.INSTALLER_RUN / f"{self.unit}.reloaded"
+        return paths.INSTALLER_RUN / f"{self.unit}.refreshed"
 
-    def _stamp(self) -> None:
+    def _reading(self) -> _Refresh:
+        return _Refresh(time.monotonic(), {str(path): _ctime(path) for path in self.files})
+
+    def _stamp(self, reading: _Refresh) -> None:
         paths.INSTALLER_RUN.mkdir(mode=0o755, exist_ok=True)
-        files.write(self._stamp_file, f"{time.monotonic():.6f}\n".encode(), mode=0o644)
+        files.write(self._stamp_file, json.dumps(asdict(reading)).encode(), mode=0o644)
 
-    def _refreshed_at(self) -> float:
+    def _last_refresh(self) -> _Refresh:
         try:
-            return float(self._stamp_file.read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return 0.0
+            return _Refresh(**json.loads(self._stamp_file.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return _Refresh(0.0, {})
+
+
+@dataclass(frozen=True)
+class _Refresh:
+    """When a unit was last told by us to read its files, in seconds since boot; and when each had been changed."""
+
+    at: float
+    files: dict[str, int]
+
+
+def _ctime(path: Path) -> int:
+    """When a file last changed, by the clock of that time; 0 for one that isn't there."""
+    # st_ctime, since that can't be set.
+    try:
+        return path.stat().st_ctime_ns
+    except OSError:
+        return 0
 
 
 def _changed_at(path: Path) -> float:
     """When a file last changed, in seconds since boot; 0.0 for one that isn't there.
 
-    st_ctime, since that can't be set back; on the boot's clock, so that setting the time of day doesn't matter much.
+    On the boot's clock, so that setting the time of day before that doesn't matter.
     """
-    try:
-        changed = path.stat().st_ctime
-    except OSError:
-        return 0.0
+    changed = _ctime(path)
     boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-    return changed - boot
+    return changed / 1e9 - boot if changed else 0.0

@@ -43,12 +43,14 @@ running: list[Machine] = []
 class Machine:
     """One machine. It boots when made; `remove`, or the end of a `with`, leaves no trace of it."""
 
-    def __init__(self, layer: Layer, *, cold: bool = False) -> None:
+    def __init__(self, layer: Layer, *, cold: bool = False, disk: Path | None = None) -> None:
         """Boot a machine from a layer.
 
         cold: without the Debian packages that earlier machines downloaded.
+        disk: a directory of the machine's that is not on the overlay, but on the file system below it as a server's is.
         """
         host.require()
+        self._disk = disk
         self.suite = layer.suite
         self._lower = layer.directories
         self._process: subprocess.Popen[bytes] | None = None
@@ -89,10 +91,18 @@ class Machine:
         """The host's address as the machine sees it, for servers that a test runs beside it."""
         return self._claim.network.host_address
 
+    @property
+    def root(self) -> Path:
+        """Its file system as this host sees it, also while it is off."""
+        return self._claim.root
+
     # --- power -----------------------------------------------------------------------------------
 
     def start(self, *, degraded: bool = False) -> None:
         """Boot, and wait until every unit has started; one that failed is a problem unless `degraded` is fine."""
+        disk = self._claim.data / "disk"
+        if self._disk is not None:
+            disk.mkdir(exist_ok=True)
         with self._console.open("ab") as console:
             self._process = subprocess.Popen(
                 [
@@ -102,6 +112,7 @@ class Machine:
                     f"--machine={self.name}", f"--hostname={HOSTNAME}",
                     # Units with a network of their own (PrivateNetwork=) need the capability, as on any server.
                     f"--network-namespace-path={self._claim.network.path}", "--capability=CAP_NET_ADMIN",
+                    *([f"--bind={disk}:{self._disk}"] if self._disk is not None else []),
                 ],
                 # Without cgroup v2, systemd 258 and later refuse to boot; without a stdin a container can stall.
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from installer.host import paths
-from tests.system import tiny_channel
+from tests.system import every_moment, tiny_channel
 from tests.system.channel_server import ChannelServer, Stall
 from tests.system.conftest import Boot
 from tests.system.kernel_commands import (
@@ -82,11 +82,12 @@ print(json.dumps([looks, sorted(broken)]))
 
 SYSTEMD_RUN = "subprocess.Popen"
 MOMENTS = (
-    (SYSTEMD_RUN, "kernel-builder', 'solve'", "after"),
-    ("os.mkdir", f"{paths.KERNELS}/NAME/", "after"),
-    (SYSTEMD_RUN, "kernel-builder', 'install'", "after"),
-    (SYSTEMD_RUN, "kernel-builder', 'finish'", "after"),
+    (SYSTEMD_RUN, "/kernel-builder']", "after"),
     (SYSTEMD_RUN, "installer.hub.smoke_cell", "after"),
+    ("os.mkdir", f"{paths.KERNELS}/NAME/", "after"),
+    ("os.mkdir", "offered-jupyterhub-trial-NAME-", "after"),
+    (SYSTEMD_RUN, "'sync', '--file-system'", "after"),
+    ("os.mkdir", "/kernelspec", "before"),
     ("os.rename", "kernel.lock", "before"),
     ("os.rename", "/.complete", "before"),
     ("os.rename", "/.complete", "after"),
@@ -162,6 +163,26 @@ def test_an_add(campus: Machine) -> None:
         with watched(campus):
             kernel(campus, "remove", "new")
         assert config(campus) == text
+
+
+@pytest.mark.only_on("sid")
+def test_each_record_of_an_add(campus: Machine) -> None:
+    """Killed when it has been announced, when it is made but not marked done, and when it is."""
+    text, words = config(campus), ("add", "new", "--recipe", TINY)
+    every_moment.forget(campus)
+    kills = 0
+    while True:
+        with watched(campus):
+            if not every_moment.killed(campus, "kernel", *words, which="after (begin|start|done) |before done "):
+                break
+            kills += 1
+            taken_up(campus, *words)
+        settled(campus)
+        assert versions(campus, current(campus, "new")) == {"tiny": "2.0"}
+        kernel(campus, "remove", "new")
+        assert config(campus) == text
+    assert kills >= 4
+    kernel(campus, "remove", "new")
 
 
 @pytest.mark.only_on("trixie")

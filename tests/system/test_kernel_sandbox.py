@@ -230,7 +230,7 @@ answer = [built.model_dump(mode="json"), lines, locked]
         "CONDA_PREFIX": PREFIX, "TOOL_HOME": f"{PREFIX}/share/tool", "DOLLAR": "$HOME", "TOOL_MODE": "a b"
     }  # fmt: skip
     assert any("packages linked" in line for line in lines)
-    steps = ["packages", "link scripts", "pip", "post-install", "activation", "bytecode", "files"]
+    steps = ["packages", "link scripts", "pip", "post-install", "activation", "sharing", "files", "bytecode"]
     assert list(built["seconds"]) == steps
     assert host.read(f"{PREFIX}/share/linked") == "jupyterhub-kernels\ntool 1.0\n"
     assert host.read(f"{PREFIX}/share/post") == f"done in {paths.KERNELS_SCRATCH}/python-{Path(PREFIX).name}\n"

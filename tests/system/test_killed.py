@@ -1,85 +1,136 @@
-"""kill -9 at many a moment: the next apply goes on from there, to what an apply that nobody killed comes to."""
+"""kill -9 at every moment: the next run goes on from there, to what a run that nobody killed comes to."""
 
 from __future__ import annotations
 
-import signal
+from collections.abc import Iterator
 
 import pytest
 
 from installer.host import paths
-from tests.system.conftest import Boot
+from tests.system.bystander import Seen, looking_on, states
+from tests.system.conftest import Applied, Boot
+from tests.system.every_moment import Chain, chain
 from tests.system.machine import Machine
 from tests.system.machine_image import Layer
-from tests.system.machine_installer import JOURNAL, applying, pending
-from tests.system.machine_person import ADMIN, CONFIG, apply
+from tests.system.machine_installer import JOURNAL, STATE, apply_as_root, pending
+from tests.system.machine_person import CHECKOUT, CONFIG, NO_KERNELS
+from tests.system.machine_process import Result
 from tests.system.machine_snapshot import differences, managed
-from tests.system.visitor import Visitor
-
-# The engine is the same everywhere; each suite has its share of the long tests.
-pytestmark = pytest.mark.only_on("bookworm")
+from tests.system.visitor import Visitor, member, until
 
 SELFTEST_HOME = "/home/jupyterhub-selftest"
+APPLY = ("apply", "--yes")
+ROLLBACK = ("rollback", "--yes")
 
-# In this order on one machine: each run takes over what the one before left, and gets a little further.
-MOMENTS = (
-    ("begin", ""),
-    ("start", "package:nginx"),
-    ("start", "environment:"),
-    ("start", "unit:/etc/systemd/system/jupyterhub.service"),
-    ("start", "service:jupyterhub.service"),
-    ("verify", SELFTEST_HOME),
-)
+# Two of everything: files, units with their services, the nginx site, an account that comes and goes, removals.
+OTHER = f"""\
+hub:
+  base_url: /jupyter/
+  admin_users: [ada, grace]
+culler:
+  timeout: 2h
+notify:
+  command: /usr/local/bin/tell
+{NO_KERNELS}"""
 
 
-# Each apply starts in the same code whatever the suite; what differs between suites is in the other tests.
-def test_a_first_apply(server: Layer, applied: Machine, boot: Boot) -> None:
+@pytest.fixture
+def stride(request: pytest.FixtureRequest) -> int:
+    """At the how manieth moment a run is killed at which none was before."""
+    return 1 if request.config.getoption("every_moment") else 4
+
+
+# --- a first apply ----------------------------------------------------------------------------------
+
+
+# The engine is the same everywhere; each suite has its share of the long tests.
+@pytest.mark.only_on("bookworm")
+def test_a_first_apply(server: Layer, applied: Machine, boot: Boot, stride: int) -> None:
     machine = boot(server)
-    for event, key in MOMENTS:
-        kill(machine, event, key)
-    result = apply(machine, ADMIN)
+    machine.run(["python3", "-m", "installer", "plan"], cwd=CHECKOUT, timeout=300)
+    with looking_on(machine) as seen:
+        result = chain(machine, *APPLY, stride=stride)
     assert "did not come to its end; this one goes on from there" in result.stderr
+    tell(result, seen)
+    assert result.kills >= len(result.moments) // 3 - 1
+    assert sum(moment.startswith("after start ") for moment in result.moments) > 80
     assert differences(managed(applied), managed(machine)) == []
+    assert seen.others(states(machine)) == []
     settled(machine)
 
 
-@pytest.mark.parametrize(
-    ("event", "key"),
-    [
-        ("done", "file:/etc/jupyterhub/jupyterhub_config.py"),
-        ("start", "service:jupyterhub.service"),
-        ("verify", SELFTEST_HOME),
-    ],
-)
-def test_a_change(applied_clone: Machine, event: str, key: str) -> None:
-    """The hub that was up stays up, as it was or as it will be."""
-    applied_clone.put(CONFIG, "hub:\n  base_url: /jupyter/\nkernels: []\n")
-    kill(applied_clone, event, key)
-    hub = f"http://127.0.0.1:{paths.HUB_API_PORT}"
-    answers = f"curl --silent --fail {hub}/hub/api || curl --silent --fail {hub}/jupyter/hub/api"
-    applied_clone.run(f"for i in $(seq 100); do ({answers}) && exit 0; sleep 0.1; done; exit 1")
-    apply(applied_clone, ADMIN)
-    with Visitor(applied_clone) as visitor:
-        assert visitor.get("/jupyter/hub/health").status_code == 200
-    settled(applied_clone)
+# --- a change, and the way back ---------------------------------------------------------------------
 
 
-def kill(machine: Machine, event: str, key: str) -> None:
-    """Start an apply, and kill it without notice at a moment of its life."""
-    with applying(machine) as run:
-        if event == "verify":
-            run.wait_until(lambda: machine.run(["test", "-d", key], check=False).ok, key)
-        else:
-            run.wait_for(event, key)
-        run.send(signal.SIGKILL)
-        assert run.result().code == -signal.SIGKILL
+@pytest.fixture(scope="module")
+def campus(applied_server: Applied) -> Iterator[Machine]:
+    with Machine(applied_server[0]) as machine:
+        machine.put("/usr/local/bin/tell", "#!/bin/sh\n", mode="0755")
+        # It has another address than the one that it was installed on.
+        assert apply_as_root(machine).ok
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def grace(campus: Machine) -> Iterator[Visitor]:
+    """A member at work."""
+    with member(campus, "grace") as visitor:
+        yield visitor
+
+
+@pytest.mark.only_on("trixie")
+def test_a_change_and_the_way_back(campus: Machine, grace: Visitor, stride: int) -> None:
+    """The hub that was up stays up, as it was or as it will be, and so does what a member has at work."""
+    kernel = grace.start_kernel()
+    kernel.run("thesis = 'nearly done'")
+    with looking_on(campus) as undisturbed:
+        campus.put(CONFIG, OTHER)
+        assert apply_as_root(campus).ok
+        there, other_files = managed(campus), states(campus)
+        assert rollback(campus).ok
+    here, files = managed(campus), states(campus)
+    assert undisturbed.others(files, other_files) == []
+    before = numbers(campus)
+    campus.put(CONFIG, OTHER)
+    with looking_on(campus) as seen:
+        result = chain(campus, *APPLY, stride=stride)
+    tell(result, seen, undisturbed)
+    assert differences(there, managed(campus)) == []
+    assert seen.others(files, other_files) == []
+    settled(campus)
+    with looking_on(campus) as seen:
+        result = chain(campus, *ROLLBACK, stride=stride)
+    tell(result, seen, undisturbed)
+    assert differences(here, managed(campus)) == []
+    assert seen.others(files, other_files) == []
+    assert campus.read(CONFIG) == NO_KERNELS
+    assert numbers(campus) == [*before, before[-1] + 1, before[-1] + 2]
+    settled(campus)
+    until("grace's server", grace.server_answers)
+    assert grace.kernel(kernel.identity).run("thesis") == "'nearly done'"
+
+
+def numbers(machine: Machine) -> list[int]:
+    """The generations."""
+    return [int(name.partition(".")[0]) for name in machine.run(f"ls {STATE}/generations").stdout.split()]
+
+
+def rollback(machine: Machine) -> Result:
+    return machine.run(["python3", "-m", "installer", *ROLLBACK], cwd=CHECKOUT, check=False, timeout=120)
+
+
+def tell(result: Chain, seen: Seen, undisturbed: Seen | None = None) -> None:
+    print(result.kills, len(result.moments), seen.looks, [round(each, 1) for each in seen.down])
+    if undisturbed:
+        print([round(each, 1) for each in undisturbed.down])
 
 
 def settled(machine: Machine) -> None:
     """Nothing of the killed runs is left: no change, no journal, no half-written file, no throw-away member."""
     assert pending(machine) == ""
     assert machine.run(["test", "-e", JOURNAL], check=False).code == 1
-    places = "/etc /opt/jupyter/libexec /opt/jupyter/.venv /var/lib/jupyterhub-installer/generations"
+    places = f"/etc /opt/jupyter/libexec {paths.VENV} {STATE}/generations {STATE}/found.json {STATE}/left.json"
     assert machine.run(f"find {places} -name '.*.new'").stdout == ""
     assert machine.run(["test", "-e", SELFTEST_HOME], check=False).code == 1
-    assert machine.run("find /opt/jupyter/revisions/server -mindepth 1 -maxdepth 1 | wc -l").stdout == "1\n"
+    assert machine.run(f"find {paths.SERVER_REVISIONS} -mindepth 1 -maxdepth 1 | wc -l").stdout == "1\n"
     assert machine.run("systemctl --failed --no-legend").stdout == ""

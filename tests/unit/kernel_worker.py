@@ -87,7 +87,7 @@ def gate(
     *,
     unit: str,
     writable: Sequence[Path] = (),
-    stdin: str | None = None,
+    stdin: str | int | None = None,
     env: Mapping[str, str] | None = None,
     network: bool = True,
     on_line: Callable[[str], None] | None = None,

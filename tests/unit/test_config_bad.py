@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from installer.config.load import load
+from installer.config.values import KEEPABLE
+from installer.host import paths
 from installer.host.errors import ConfigProblem
 from tests.unit.config_mistakes import Bad, check, write
 
@@ -39,7 +41,34 @@ def timeout(value: str, wrong: str, found: str, example: str = "1h") -> Bad:
     return Bad(text, 2, "culler.timeout", wrong, DURATION, found, f"culler: {{timeout: {example}}}")
 
 
+def keep(path: object, wrong: str) -> Bad:
+    return Bad(
+        f"keep:\n  - {path}\n", 2, "keep[0]", wrong, f"one of {', '.join(KEEPABLE)}", f'"{path}"',
+        f"keep: [{paths.NGINX_SITE}]",
+    )  # fmt: skip
+
+
 CASES = {
+    # --- files to keep
+    "the hub's configuration to be kept": keep(
+        paths.HUB_CONFIG, f"not to be kept (settings of yours go into {paths.CONF_D}/)"
+    ),
+    "the hub's unit to be kept": keep(
+        paths.UNITS / "jupyterhub.service",
+        "not to be kept (changes of yours go beside it: sudo systemctl edit jupyterhub.service)",
+    ),
+    "sudo's rule to be kept": keep(paths.SUDOERS, "not a file that can be kept"),
+    "a secret to be kept": keep(paths.COOKIE_SECRET, "not a file that can be kept"),
+    "a file to be kept by its name": keep("jupyterhub.conf", "not a file that can be kept"),
+    "no path to be kept": keep("hub", "not a file that can be kept"),
+    "a file to be kept twice": Bad(
+        f"keep:\n  - {paths.NGINX_SITE}\n  - {paths.NGINX_SITE}\n",
+        3, "keep[1]", "named twice", "each name once", f'"{paths.NGINX_SITE}"',
+    ),
+    "a file to be kept without brackets": Bad(
+        f"keep: {paths.PAM_SERVICE}\n", 1, "keep", "wrong type", "a list of files", f'"{paths.PAM_SERVICE}"',
+        f"keep: [{paths.PAM_SERVICE}]",
+    ),
     # --- the file as a whole
     "list as root": Bad("- hub\n", 1, "top level", "wrong type", TOP, "a list"),
     "text as root": Bad("hub\n", 1, "top level", "wrong type", TOP, '"hub"'),

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer.config.edit import Entry, with_default_kernel, with_kernel, without_kernel
+from installer.config.edit import Entry, with_default_kernel, with_kept, with_kernel, without_kernel
 from installer.config.load import load_text
 from installer.config.models import Config, KernelEntry
+from installer.host import paths
 from installer.host.errors import ConfigProblem
 
 FILE = Path("/etc/jupyterhub/installer.yaml")
@@ -46,6 +47,13 @@ DEFAULTS = "kernels:\n  - python\n  - r\n  - julia\n  - go\n"
 LAB_LINES = '  - name: lab\n    packages: [polars, "numpy<2"]\n'
 LAB_FLUSH = '- name: lab\n  packages: [polars, "numpy<2"]\n'
 LAB_INLINE = '{name: lab, packages: [polars, "numpy<2"]}'
+
+
+def kept(files: list[str], before: str, after: str) -> Edit:
+    return Edit(before, lambda text: with_kept(text, files), after)
+
+
+SITE, PAM = str(paths.NGINX_SITE), str(paths.PAM_SERVICE)
 
 EDITS = {
     # --- without kernels in the file
@@ -276,6 +284,12 @@ EDITS = {
     "no default any more, at the end": default(None, "hub: {}\ndefault_kernel: r", "hub: {}"),
     "no default in braces": default(None, "{default_kernel: r, hub: {}}\n", "{hub: {}}\n"),
     "no default as it was": default(None, "hub: {}\n", "hub: {}\n"),
+    # --- files to keep
+    "a file to keep": kept([SITE], "# us\nkernels: []  # none\n", f"# us\nkernels: []  # none\nkeep:\n  - {SITE}\n"),
+    "another one": kept([PAM], f"keep: # ours\n  - {SITE} # by me\n", f"keep: # ours\n  - {SITE} # by me\n  - {PAM}\n"),
+    "one of two that is there": kept([SITE, PAM], f"keep: [{SITE}]\n", f"keep: [{SITE}, {PAM}]\n"),
+    "said twice": kept([SITE, SITE], "", f"keep:\n  - {SITE}\n"),
+    "none to keep so far": kept([SITE], "keep: [] # x\nhub: {}\n", f"keep: [{SITE}] # x\nhub: {{}}\n"),
 }  # fmt: skip
 
 

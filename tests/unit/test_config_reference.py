@@ -96,6 +96,7 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  # every: never  (default)\n"
         "  keep: 14  # default\n"
         "  directory: /var/backups/jupyterhub  # default\n"
+        "keep: []  # default\n"
         "channels: [conda-forge]  # default\n"
         "kernels: [r, {name: science, packages: [numpy]}]\n"
         "# default_kernel: the first of kernels  (default)\n"

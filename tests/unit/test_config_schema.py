@@ -33,6 +33,11 @@ GOOD: dict[str, list[object]] = {
     "backup.every": ["hourly", "daily", "weekly", "monthly"],
     "backup.keep": [1, 14, 1000],
     "backup.directory": ["/var/backups/jupyterhub", "/mnt/a b/ö"],
+    "keep": [
+        [],
+        ["/etc/nginx/conf.d/jupyterhub.conf"],
+        ["/etc/pam.d/jupyterhub", "/etc/systemd/system/jupyterusers.slice"],
+    ],
     "channels": [
         ["conda-forge"],
         ["bioconda", "conda-forge"],
@@ -104,6 +109,7 @@ BAD: dict[str, list[object]] = {
     "culler.every": ["1:30", 5],
     "notify.command": ["notify", "./x", "/", "/a b", "/a/../b", "/a//b", "/a/", "/a;b", "/%i", "/a$b", 1, [], ""],
     "notify.mail": ["", "-root", "a b", "a@", "@b", "a@b@c", "a,b", "a@-b", "a\nb", 1, []],
+    "keep": ["/etc/pam.d/jupyterhub", ["/etc/sudoers.d/jupyterhub"], ["/etc/pam.d/jupyterhub"] * 2, [""], [1], {}],
     "channels": [
         "conda-forge",
         [],

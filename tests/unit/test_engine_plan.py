@@ -64,6 +64,14 @@ def test_what_nobody_asks_for_any_more_is_removed_dependents_first_unless_it_is_
     ]
 
 
+def test_what_was_removed_by_hand_can_be_kept_away() -> None:
+    Note.host.update(b="x", c="x")
+    managed = {resource.key: resource for resource in (note("a"), note("b"), note("c"))}
+    plan = make_plan([note("a"), note("b"), note("c", read=("a",))], managed, keep=["note:a", "note:b"])
+    assert plan.empty
+    assert [(change.resource.key, change.action) for change in plan.kept] == [("note:a", Action.CREATE)]
+
+
 def test_what_is_already_gone_is_not_removed_again() -> None:
     assert make_plan([], {"note:a": note("a")}).empty
 

@@ -269,13 +269,62 @@ def test_a_record_that_does_not_fit_on_the_disk_is_an_error(store: Store, tmp_pa
 
 def test_a_damaged_journal_is_named_with_its_line(store: Store, tmp_path: Path) -> None:
     store.journal.begin(by="ada", remembered={})
-    for damage in ("\0\0\0", '{"event": "party"}', "[1]", '{"no": "event"}'):
+    for damage in ("\0\0\0", '{"event": ["start"]}', "[1]", '{"no": "event"}'):
         with (tmp_path / "state" / "journal.jsonl").open("a") as stream:
             stream.write(f"{damage}\n")
         with pytest.raises(Problem, match=r"journal\.jsonl can't be read: line 2"):
             store.managed()
         (tmp_path / "state" / "journal.jsonl").unlink()
         store.journal.begin(by="ada", remembered={})
+
+
+@pytest.mark.parametrize("record", ['{"event": "party"}', '{"event": "begin", "format": 2}'])
+def test_the_journal_of_a_newer_version_is_named(store: Store, tmp_path: Path, record: str) -> None:
+    journal = tmp_path / "state" / "journal.jsonl"
+    journal.write_text(f"{record}\n")
+    with pytest.raises(Problem) as caught:
+        store.managed()
+    assert caught.value.what == f"{journal} was written by a newer version of the installer"
+    assert "run that version" in caught.value.hint
+    assert journal.read_text() == f"{record}\n"
+
+
+def test_a_run_that_was_killed_when_it_had_kept_its_generation_makes_no_second_one(store: Store) -> None:
+    generation = run(store, [note("a")])
+    store.journal.begin(by="ada", remembered={"admin": "ada"})
+    assert run(store, [note("a")]) == generation
+    assert store.numbers() == [1]
+    assert store.interrupted() is None
+    store.journal.begin(by="ada", remembered={"admin": "ada"})
+    assert run(store, [note("b")]).number == 2
+
+
+def test_a_killed_return_is_known_by_where_it_was_going(store: Store) -> None:
+    assert store.interrupted_return() is None
+    run(store, [note("a", "old")])
+    run(store, [note("a", "new")])
+    store.journal.begin(by="ada", remembered={}, back_to=1)
+    assert store.interrupted_return() == 1
+    store.forget(1)
+    assert store.interrupted_return() is None
+
+
+def test_what_is_kept_by_hand_is_left_alone_also_on_the_way_back(store: Store) -> None:
+    run(store, [note("a", "old"), note("b", "old")])
+    Note.host["a"] = "by hand"
+    desired = [note("a", "new"), note("b", "new")]
+    for verify, text in ((unhealthy, "old"), (lambda: None, "new")):
+        plan = make_plan(desired, store.managed(), keep=["note:a"])
+        assert [change.resource.key for change in plan.changes] == ["note:b"]
+        assert [(change.resource.key, change.drifted) for change in plan.kept] == [("note:a", True)]
+        try:
+            carry_out(store, Request(desired, "ada", "", {}), plan, Silent(), verify)
+        except Problem as problem:
+            assert "not healthy" in str(problem)
+        assert Note.host == {"a": "by hand", "b": text}
+    # And no longer.
+    run(store, desired)
+    assert Note.host["a"] == "new"
 
 
 def test_a_damaged_list_of_what_is_left_is_named(store: Store, tmp_path: Path) -> None:

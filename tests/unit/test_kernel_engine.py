@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from installer.host.errors import ConfigProblem, Problem
 from installer.host.process import Completed, follow
 from installer.kernels import engine, pip_layer
 from installer.kernels.records import Record
-from installer.kernels.worker import Unreachable, Unsatisfiable, program_files
+from installer.kernels.worker import OneBuilder, Unreachable, Unsatisfiable, program_files
 from tests.channel.pack import index, pack
 from tests.unit.kernel_worker import Builder, gate, served
 
@@ -96,6 +97,48 @@ def test_a_builder_that_ends_without_an_answer_is_a_problem(channel: Path) -> No
     (paths.KERNEL_BUILDER / "__main__.py").write_text("import os; os.abort()\n")
     with pytest.raises(Problem, match="ended with code -6"):
         engine.solve(["hello"], [f"file://{channel}"], unit=UNIT, gate=gate)
+
+
+def test_one_builder_does_operation_after_operation(channel: Path, tmp_path: Path) -> None:
+    url, prefix = f"file://{channel}", tmp_path / "env"
+    started: list[Sequence[str]] = []
+
+    def counted(argv: Sequence[str], **others: Any) -> Completed:
+        started.append(argv)
+        return gate(argv, **others)
+
+    prefix.mkdir()
+    lines: list[str] = []
+    with OneBuilder(UNIT, counted) as builder:
+        assert started == []
+        records = engine.solve(["hello"], [url], unit=UNIT, progress=lines.append, gate=builder)
+        with pytest.raises(Unsatisfiable):
+            engine.solve(["hello=2"], [url], unit=UNIT, gate=builder)
+        _, linked = engine.install(prefix, records, ["hello"], [url], unit=UNIT, gate=builder)
+        extra = engine.finish(prefix, linked, unit=UNIT, gate=builder)
+    assert [Path(argv[-1]).name for argv in started] == ["kernel-builder"]
+    assert lines == [f"choosing packages from {url}"]
+    assert engine.verify(prefix, extra, unit=UNIT, deep=True, gate=gate) == ()
+
+
+def test_one_builder_that_ends_is_a_problem_and_starts_again(channel: Path) -> None:
+    url = f"file://{channel}"
+    program = paths.KERNEL_BUILDER / "__main__.py"
+    whole = program.read_text()
+    with OneBuilder(UNIT, gate) as builder:
+        program.write_text("import os; os.abort()\n")
+        with pytest.raises(Problem, match="ended with code -6"):
+            engine.solve(["hello"], [url], unit=UNIT, gate=builder)
+        program.write_text(whole)
+        assert len(engine.solve(["hello"], [url], unit=UNIT, gate=builder)) == 2
+
+
+def test_one_builder_that_can_not_be_started_is_a_problem(channel: Path) -> None:
+    def full(argv: Sequence[str], **_: Any) -> Completed:
+        raise Problem("the disk is full", "make room")
+
+    with OneBuilder(UNIT, full) as builder, pytest.raises(Problem, match="disk is full"):
+        engine.solve(["hello"], [f"file://{channel}"], unit=UNIT, gate=builder)
 
 
 def test_the_program_is_all_of_the_builder() -> None:

@@ -1,0 +1,33 @@
+"""A hub that crashes and is started again is told of also by a systemd to which that is no failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.system.machine import Machine
+from tests.system.machine_installer import apply_as_root
+from tests.system.machine_person import CONFIG, NO_KERNELS
+from tests.system.visitor import until
+
+# Its systemd is 252; 254 was the first that counts it.
+pytestmark = pytest.mark.only_on("bookworm")
+
+HOOK = "/usr/local/bin/notify-failed"
+
+
+def test_by_the_configured_command(applied_clone: Machine) -> None:
+    machine = applied_clone
+    machine.put(HOOK, "#!/bin/sh\nlogger --tag told\n", mode="0755")
+    machine.put(CONFIG, f"{NO_KERNELS}notify: {{command: {HOOK}}}\n")
+    assert apply_as_root(machine).ok
+    for unit in ("jupyterhub", "jupyterhub-proxy", "jupyterhub-culler"):
+        machine.run(f"systemctl restart {unit}")
+        assert f"{unit}.service" not in told(machine)
+        machine.run(f"systemctl kill --signal=KILL {unit}")
+        until(f"the hook to be told of {unit}", lambda unit=unit: f"{unit}.service" in told(machine))
+        until("it to be up again", lambda unit=unit: machine.run(f"systemctl is-active {unit}", check=False).ok)
+
+
+def told(machine: Machine) -> str:
+    """What the hook was told."""
+    return machine.run(["journalctl", "--identifier=told", "--output=cat", "--no-pager"]).stdout
