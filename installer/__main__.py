@@ -22,7 +22,7 @@ def main():
         preflight.check_python()
         if not only_asks and not started_again():
             preflight.check_root(command)
-            if command in ("apply", "restore"):
+            if command in ("apply", "upgrade", "restore"):
                 preflight.check_machine()
     except preflight.Refusal as refusal:
         return refuse(refusal.what, refusal.hint)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
 from installer.commands.alone import alone
+from installer.commands.older import refuse_older
 from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import Situation, look
 from installer.engine.plan import Plan
@@ -48,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             output.note(f"The run of {since} did not come to its end; this one goes on from there.")
         refuse_taken(situation.site)
         plan = situation.plan()
+        refuse_older(situation, plan)
         # A run that was killed while it verified has left nothing to change, and still has to be verified.
         to_do = not plan.empty or since is not None or situation.config_text != situation.found_text
         if arguments.dry_run or not to_do:
@@ -104,10 +106,17 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
         f"  config    {paths.CONFIG_FILE}, {paths.CONF_D}/*.py",
         f"  data      {paths.HUB_STATE} (the hub's), /home (people's)",
         *_kernel_lines(situation, applied.generation.degraded),
+        *down_lines(applied),
         "  logs      journalctl --unit=jupyterhub (also jupyterhub-proxy, jupyterhub-culler, nginx)",
         "",
         "  next      sudo python3 -m installer status",
     ]
+
+
+def down_lines(applied: Applied) -> list[str]:
+    """How long people had to wait, where it was noticed."""
+    seconds = applied.down_seconds
+    return [f"  the hub   did not answer for {seconds:.1f} s; users' servers and kernels went on"] if seconds else []
 
 
 def _kernel_lines(situation: Situation, degraded: Mapping[str, str]) -> list[str]:

@@ -7,6 +7,7 @@ import json
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
+from installer.commands.older import refuse_older
 from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import look
 from installer.host.errors import ExitCode
@@ -25,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     situation = look()
     refuse_taken(situation.site)
     plan = situation.plan()
+    refuse_older(situation, plan)
     if arguments.json:
         print(json.dumps(plan_text.plan_json(plan), indent=2))  # noqa: T201 - for programs, untouched by rich
     else:

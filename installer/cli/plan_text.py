@@ -10,6 +10,8 @@ from rich.markup import escape
 from installer.cli.output import SYMBOLS
 from installer.engine.plan import Action, Change, Plan
 from installer.host import paths
+from installer.resources import database_copies
+from installer.resources.hub_database import HubDatabase
 
 PLANNED = {Action.CREATE: "will be created", Action.CHANGE: "will be changed", Action.REMOVE: "will be removed"}
 DONE = {Action.CREATE: "created", Action.CHANGE: "changed", Action.REMOVE: "removed"}
@@ -20,8 +22,32 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
         yield from change_lines(change)
         yield ""
+    yield from migration_lines(plan)
     yield from kept_lines(plan)
     yield counts(plan)
+
+
+def migration_lines(plan: Plan) -> Iterator[str]:
+    """What becoming another schema means for the hub's database, if it is to."""
+    for change in plan.changes:
+        database = change.resource
+        if not isinstance(database, HubDatabase) or change.before is None:
+            continue
+        if database.returning is None:
+            yield (
+                f"[bold]The hub's database is migrated[/] from the schema {change.before['schema']} to "
+                f"{database.schema_wanted}: first a copy of it, as a trial;"
+            )
+            yield (
+                "then, with the hub stopped for some seconds, itself. What it was is kept in "
+                f"{database_copies.generations()}."
+            )
+        else:
+            yield (
+                f"[bold red]The hub's database is replaced by a copy[/], {database.returning}; what it is now is "
+                f"kept in {database_copies.generations()}."
+            )
+        yield ""
 
 
 def kept_lines(plan: Plan) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from installer.commands import config_file, first_admin, health, selftest
+from installer.commands.downtime import Downtime
 from installer.commands.pruning import Pruned, prune
 from installer.commands.situation import Situation
 from installer.commands.summary import sentence
@@ -21,11 +22,13 @@ class Applied:
     """What an apply came to.
 
     spawn_seconds: how long the self-test's server took to start. pruned: what was too old to be kept any longer.
+    down_seconds: how long the hub did not answer; None where there was none before.
     """
 
     generation: Generation
     spawn_seconds: float
     pruned: Pruned
+    down_seconds: float | None
 
 
 def apply(situation: Situation, plan: Plan, by: str, reporter: Reporter) -> Applied:
@@ -59,5 +62,6 @@ def bring_about(store: Store, site: Site, request: Request, plan: Plan, reporter
         reporter.step("start a throw-away member's server, and stop it again")
         spawn_seconds = selftest.run_selftest(site)
 
-    generation = store.take_up_history(carry_out(store, request, plan, reporter, verify))
-    return Applied(generation, spawn_seconds, prune(store))
+    with Downtime(site) as downtime:
+        generation = carry_out(store, request, plan, reporter, verify)
+    return Applied(store.take_up_history(generation), spawn_seconds, prune(store), downtime.seconds)

@@ -21,15 +21,12 @@ from installer.engine.store import Generation, Store, now
 from installer.host import files, paths
 from installer.host.archive import Member, Target, Writer
 from installer.host.errors import Problem
-from installer.host.process import CommandFailed, run
-from installer.host.system_python import system_python
-from installer.host.trees import remove_tree
+from installer.resources import database_copies
 from installer.resources.kinds import KINDS
 
 Report = Callable[[str], None]
 """Told in a few words what is being done."""
 
-_COPY = Path(__file__).parents[1] / "libexec" / "copy_database.py"
 _BY_TIMER = "-timer"
 
 
@@ -114,15 +111,20 @@ def refuse_without_hub() -> None:
 def _prepared(loaded: Loaded, report: Report) -> Iterator[tuple[Manifest, list[Source]]]:
     """All that goes into a backup, while in the block."""
     store = Store(paths.INSTALLER_STATE, KINDS)
-    try:
-        report("looking for what belongs into it")
-        text = loaded.text if paths.CONFIG_FILE.exists() else None
-        contents = backup_contents.collect(loaded.config, text, paths.INSTALLER_STATE / "generations")
-        copy = _copied_database(contents, report)
-        sources = ([backup_contents.database(copy)] if copy else []) + contents.sources
+    report("looking for what belongs into it")
+    text = loaded.text if paths.CONFIG_FILE.exists() else None
+    contents = backup_contents.collect(loaded.config, text, paths.INSTALLER_STATE / "generations")
+    if not paths.HUB_DATABASE.is_file():
+        contents.left_out.append(
+            f"{paths.HUB_DATABASE}: not there; where the hub keeps its data elsewhere, back that up"
+        )
+        yield _manifest(contents, contents.sources, store.newest()), contents.sources
+        return
+    report("copying the hub's database")
+    with database_copies.staged(paths.BACKUP_STAGE) as directory:
+        copy = database_copies.copy_into(directory)
+        sources = [backup_contents.database(copy), *contents.sources]
         yield _manifest(contents, sources, store.newest()), sources
-    finally:
-        remove_tree(paths.BACKUP_STAGE, ignore_errors=True)
 
 
 def _manifest(contents: Contents, sources: list[Source], newest: Generation | None) -> Manifest:
@@ -138,40 +140,6 @@ def _manifest(contents: Contents, sources: list[Source], newest: Generation | No
         folders=tuple(contents.folders),
         items=tuple(source.item for source in sources),
     )
-
-
-def _copied_database(contents: Contents, report: Report) -> Path | None:
-    """A copy of the hub's database, made by the hub's account in a directory of its own; None where there is none."""
-    if not paths.HUB_DATABASE.is_file():
-        contents.left_out.append(
-            f"{paths.HUB_DATABASE}: not there; where the hub keeps its data elsewhere, back that up"
-        )
-        return None
-    report("copying the hub's database")
-    place = paths.BACKUP_STAGE / "database"
-    copy = place / "jupyterhub.sqlite"
-    try:
-        remove_tree(paths.BACKUP_STAGE)
-        paths.BACKUP_STAGE.mkdir(mode=0o711, parents=True)
-        place.mkdir(mode=0o700)
-        files.own(place, owner=paths.HUB_USER, group=paths.HUB_USER, mode=0o700)
-    except OSError as error:
-        raise _unwritable(place, error) from error
-    program = _COPY.read_text(encoding="utf-8")
-    try:
-        words: list[str | Path] = [system_python(), "-I", "-", paths.HUB_DATABASE, copy]
-        run(words, stdin=program, user=paths.HUB_USER, timeout=1800)
-    except CommandFailed as failed:
-        said = failed.detail.splitlines()[-1:] or ["it said nothing"]
-        full = "full" in said[0]
-        raise Problem(
-            f"the hub's database can't be copied to {place}: {said[0]}" if full
-            else f"the hub's database, {paths.HUB_DATABASE}, can't be copied: {said[0]}",
-            f"make room there (df -h {paths.INSTALLER_STATE}), then try again" if full
-            else "see journalctl --unit=jupyterhub; a backup from before can be restored (installer restore --replace)",
-            failed.detail,
-        ) from failed  # fmt: skip
-    return copy
 
 
 def _write(stream: Target, manifest: Manifest, sources: list[Source]) -> None:

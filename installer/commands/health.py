@@ -22,6 +22,7 @@ _ALWAYS = (
     paths.ADOPT_SOCKET_UNIT,
 )
 WAIT = 60.0
+TIMEOUT = 10.0
 
 
 def units(site: Site | None) -> tuple[str, ...]:
@@ -48,15 +49,17 @@ def front(site: Site) -> httpx.Client:
         base_url="https://127.0.0.1",
         headers={"Host": site.host, **maintenance.pass_cookie()},
         verify=ssl.create_default_context(cafile=str(paths.CA_CERTIFICATE)),
-        timeout=10,
+        timeout=TIMEOUT,
         trust_env=False,
     )
 
 
-def ask(client: httpx.Client, site: Site, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+def ask(
+    client: httpx.Client, site: Site, path: str, headers: dict[str, str] | None = None, timeout: float = TIMEOUT
+) -> httpx.Response:
     """GET a path below the hub's base URL. Raises httpx.HTTPError."""
     url = f"{site.config.hub.base_url}{path}"
-    return client.get(url, headers=headers, extensions={"sni_hostname": site.host})
+    return client.get(url, headers=headers, timeout=timeout, extensions={"sni_hostname": site.host})
 
 
 def answers(site: Site) -> str | None:

@@ -1,55 +1,70 @@
-"""Whether the hub of another server environment can use the database as it is."""
+"""The hub's database on the way back to an earlier generation: migrated, where that can be; else a copy from before."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from installer.host import files, paths
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
+from installer.host.system_python import system_python
+from installer.resources import database_copies, schemas
+from installer.resources.database_copies import Copy
+from installer.resources.hub_database import HubDatabase
 
-_PROGRAM = Path(__file__).parents[1] / "hub" / "database_schema.py"
-_DATABASE = paths.HUB_STATE / "jupyterhub.sqlite"
+_SINCE = Path(__file__).parents[1] / "libexec" / "database_since.py"
 
 
-def refuse_other_schema(environment: Path, generation: int) -> None:
-    """Raise Problem where that environment's JupyterHub would not start with the database that there is.
+@dataclass(frozen=True)
+class Lost:
+    """What is not in a copy: users and tokens that came since, and whose servers have been started since."""
 
-    generation: the one that it is asked for.
+    users: tuple[str, ...]
+    tokens: int
+    servers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Return:
+    """A copy that the database is to be replaced by, and what that loses."""
+
+    copy: Copy
+    lost: Lost
+
+
+def fitting(environment: Path, generation: int) -> tuple[HubDatabase | None, Return | None]:
+    """The database as a generation's JupyterHub needs it; and what is to be asked before it gets it, if anything.
+
+    environment: its server environment. None for one whose JupyterHub isn't known.
+    Raises Problem where it can be had neither by migrating nor from a copy.
     """
     files.uid_of(paths.HUB_USER)  # says so where somebody has deleted the account
-    argv: list[str | Path] = [environment / "bin" / "python", "-I", "-", _DATABASE]
-    try:
-        # By its standard input, since the hub's user may not be able to read the checkout; and as that user, who wrote
-        # the database and could have put anything into it.
-        said = run(argv, stdin=_PROGRAM.read_text(encoding="utf-8"), user=paths.HUB_USER)
-        answer = json.loads(said.stdout)
-        schema, known = answer["database"], answer["known"]
-    except CommandFailed as failed:
+    known = schemas.of_environment(environment)
+    if not known:
+        return None, None
+    resource = HubDatabase(feature="hub", environment=environment, known=known)
+    schema = database_copies.schema()
+    if schema in {"", *known}:
+        return resource, None
+    copy = database_copies.newest(known[0], since=generation)
+    if copy is None:
+        beside = sorted(str(each.path) for each in database_copies.kept())
         raise Problem(
-            f"the server environment of generation {generation}, {environment}, doesn't work any more, "
-            f"or can't read {_DATABASE}",
-            failed.hint,
-            failed.detail,
-        ) from failed
-    trouble = misfit(schema, known)
-    if trouble is not None:
-        copies = sorted(str(file) for file in _DATABASE.parent.glob(f"{_DATABASE.name}.*"))
-        raise Problem(
-            f"{_DATABASE} {trouble}: the hub of generation {generation} would not start with it",
-            "with the hub stopped, put a copy from the time of that generation in its place, then try again; "
-            + (f"there are: {', '.join(copies)}" if copies else "there is none beside it: see your backups"),
+            f"{paths.HUB_DATABASE} has the schema {schema}, of a newer version of JupyterHub than generation "
+            f"{generation} has, which works with {known[0]}; and the copy from before is gone",
+            "with the hub stopped, put a copy from the time of that generation in its place (owner jupyter, mode "
+            "0600), then try again; " + (f"there are: {', '.join(beside)}" if beside else "see your backups"),
         )
+    return resource.model_copy(update={"returning": copy.path}), Return(copy, _lost_since(copy))
 
 
-def misfit(schema: str | None, known: list[str]) -> str | None:
-    """Why a JupyterHub that knows these schemas, its own first, refuses a database; None where it doesn't.
-
-    schema: the database's; None for one that is empty, or not there yet.
-    """
-    if schema is None or schema == known[0]:
-        return None
-    if schema in known:
-        return f"has the schema {schema}, from before that version's {known[0]}"
-    return f"has the schema {schema}, of a newer version of JupyterHub; that one has {known[0]}"
+def _lost_since(copy: Copy) -> Lost:
+    words: list[str | Path] = [system_python(), "-I", "-", paths.HUB_DATABASE, copy.at.strftime("%Y-%m-%d %H:%M:%S")]
+    try:
+        said = run(words, stdin=_SINCE.read_text(encoding="utf-8"), user=paths.HUB_USER)
+        found = json.loads(said.stdout)
+        return Lost(tuple(map(str, found["users"])), int(found["tokens"]), tuple(map(str, found["servers"])))
+    except CommandFailed as failed:
+        raise Problem(f"{paths.HUB_DATABASE} can't be read", failed.hint, failed.detail) from failed

@@ -319,7 +319,8 @@ def _carry_out(
     part = [default, wanted] if wanted else [default]
     before, rest = _parted(situation, kernel)
     plan = make_plan([resource.model_copy(update={"needs": ()}) for resource in part], before)
-    request = Request(part, by, situation.text, situation.generation.remembered, summary, rest)
+    kept = situation.generation
+    request = Request(part, by, situation.text, kept.remembered, summary, rest, kept.version)
     try:
         if situation.text != situation.found:
             _replace_config(situation.found, situation.text)

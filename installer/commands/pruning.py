@@ -15,6 +15,7 @@ from installer.engine.store import Store
 from installer.host import paths
 from installer.host.errors import Problem
 from installer.kernels import gc
+from installer.resources import database_copies
 from installer.resources.server_build import discard
 
 KEPT = 20
@@ -42,6 +43,7 @@ def prune(store: Store) -> Pruned:
     try:
         for number in outdated({number: _made(store, number) for number in store.numbers()}, now):
             store.forget(number)
+            database_copies.forget(number)
             forgotten.append(number)
         for revision in _unneeded(store, now):
             discard(revision)

@@ -25,6 +25,7 @@ from installer.host.process import run
 from installer.host.trees import remove_tree
 from installer.host.trusted import changeable
 from installer.kernels import revisions
+from installer.resources import schemas
 from installer.resources.account import Membership
 from installer.resources.kinds import KINDS
 from installer.resources.revision_id import read_ingredients, revision_id
@@ -72,6 +73,7 @@ def prepare(unpacked: Unpacked) -> Restoration:
         host,
         first_admin.choose(remembered),
         revision_id(read_ingredients(host.python, host.machine)),
+        schemas.of_locks(),
     )
     wanted = desired(site)
     make_plan(wanted, store.managed(), store.left())  # for what stands in the way

@@ -1,6 +1,7 @@
 """Returning to an earlier generation: all that it had, as it was then, and the config that had asked for it.
 
-What runs of the present one goes on; what the database of the hub has learned since, and people's files, stay.
+What runs of the present one goes on; people's files stay, and what the database of the hub has learned since. Only
+where that JupyterHub knows nothing of what the database has become, a copy from before takes its place.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from installer.commands import config_file, first_admin, generations, hub_database, keeping
 from installer.commands.apply import Applied, bring_about
 from installer.commands.config_file import ConfigFile
+from installer.commands.hub_database import Return
 from installer.engine.executor import Reporter
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -20,6 +22,7 @@ from installer.features.site import Site
 from installer.host import facts, paths
 from installer.host.errors import Problem
 from installer.kernels import revisions
+from installer.resources.hub_database import HubDatabase
 from installer.resources.kernel import Kernel
 from installer.resources.server_environment import ServerEnvironment
 
@@ -30,6 +33,7 @@ class WayBack:
 
     goal, desired: the generation to return to, and all that it had. newest: the one that the host is in now.
     config: the file as it stands. site: what is to be found in order at the end.
+    database: the copy that the hub's database is replaced by, None where it isn't.
     """
 
     store: Store
@@ -39,6 +43,7 @@ class WayBack:
     config: ConfigFile
     site: Site
     plan: Plan
+    database: Return | None
 
     @property
     def empty(self) -> bool:
@@ -57,10 +62,9 @@ def look(said: str | None) -> WayBack:
     desired = tuple(_as_recorded(store.resources_of(goal), goal))
     _refuse_gone(desired, goal)
     site = _site(goal, desired)
-    for environment in _environments(desired):
-        hub_database.refuse_other_schema(environment.path, goal.number)
+    desired, returning = _with_database(desired, goal)
     plan = make_plan(desired, store.managed(), store.left(), keeping.kept_keys(site.config, desired, store))
-    return WayBack(store, goal, newest, desired, config_file.read(paths.CONFIG_FILE), site, plan)
+    return WayBack(store, goal, newest, desired, config_file.read(paths.CONFIG_FILE), site, plan, returning)
 
 
 def roll_back(way: WayBack, by: str, reporter: Reporter) -> Applied:
@@ -73,7 +77,8 @@ def roll_back(way: WayBack, by: str, reporter: Reporter) -> Applied:
         by=by,
         config=way.goal.config,
         remembered=way.goal.remembered,
-        summary=f"back to generation {way.goal.number}",
+        summary=f"back to generation {way.goal.number}" + (", and the database of then" if way.database else ""),
+        version=way.goal.version,
         back_to=way.goal.number,
     )
     way.store.prepare()
@@ -87,6 +92,15 @@ def _as_recorded(resources: Mapping[str, Resource], goal: Generation) -> Iterato
             yield resource.model_copy(update={"reason": f"back to generation {goal.number}"})
         else:
             yield resource
+
+
+def _with_database(desired: tuple[Resource, ...], goal: Generation) -> tuple[tuple[Resource, ...], Return | None]:
+    """All that the generation had, with the database as its JupyterHub needs it. Raises Problem."""
+    others = tuple(resource for resource in desired if not isinstance(resource, HubDatabase))
+    for environment in _environments(desired):
+        database, returning = hub_database.fitting(environment.path, goal.number)
+        return (*others, *([database] if database else [])), returning
+    return others, None
 
 
 def _environments(desired: tuple[Resource, ...]) -> Iterator[ServerEnvironment]:
@@ -116,4 +130,4 @@ def _site(goal: Generation, desired: tuple[Resource, ...]) -> Site:
     host = facts.gather()
     admin = first_admin.choose(goal.remembered)
     revision = next((each.path.name for each in _environments(desired)), "")
-    return Site(generations.config_of(goal), host, admin, revision)
+    return Site(generations.config_of(goal), host, admin, revision, ())

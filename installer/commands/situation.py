@@ -14,6 +14,7 @@ from installer.features.everything import desired
 from installer.features.site import Site
 from installer.host import facts, paths
 from installer.kernels.request import read_requests
+from installer.resources import schemas
 from installer.resources.kinds import KINDS
 from installer.resources.revision_id import read_ingredients, revision_id
 
@@ -61,6 +62,7 @@ def seen(loaded: Loaded, found: str | None = None) -> Situation:
         host,
         admin,
         revision_id(read_ingredients(host.python, host.machine)),
+        schemas.of_locks(),
         read_requests(loaded.config),
     )
     return Situation(site, store, desired(site), loaded.text, loaded.text if found is None else found)

@@ -8,6 +8,7 @@ from installer.config.yaml_tree import NotReadable, read_tree
 from installer.engine.plan import Change, Plan
 from installer.engine.store import Generation
 from installer.host import paths
+from installer.resources.hub_database import HubDatabase
 
 _MOST = 4
 """Things that one sentence names of a sort."""
@@ -22,6 +23,11 @@ def sentence(previous: Generation | None, config: str, plan: Plan) -> str:
     parts = [
         *_some(list(_asked(previous.config, config))),
         *(_server(change) for change in plan.changes if change.resource.key == f"link:{paths.VENV}" and change.before),
+        *(
+            f"the hub's database migrated to {change.resource.schema_wanted}"
+            for change in plan.changes
+            if isinstance(change.resource, HubDatabase)
+        ),
         *([f"set back what was changed by hand: {', '.join(_some(by_hand))}"] if by_hand else []),
     ]
     features = dict.fromkeys(change.resource.feature for change in plan.changes)

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 from typing import Protocol
 
-from installer.engine.graph import graph_of
+from installer.engine.graph import behind, graph_of
 from installer.engine.plan import Action, Change, Plan
 from installer.engine.store import Journal
 from installer.host.errors import Problem
@@ -40,6 +40,7 @@ class Reporter(Protocol):
 def execute(plan: Plan, journal: Journal, reporter: Reporter) -> None:
     """Carry out every change that isn't optional: creations and changes along the graph, then removals one by one.
 
+    What is to be tried out comes first of all, with no more than that takes: if it fails, nothing else is changed.
     The first failure lets what is under way end, begins nothing more, and is raised; an interruption (not an Exception)
     has what is under way abandoned.
     """
@@ -48,6 +49,15 @@ def execute(plan: Plan, journal: Journal, reporter: Reporter) -> None:
         for change in plan.changes
         if change.action is not Action.REMOVE and not is_optional(change)
     }
+    tried = [change for change in pending.values() if change.resource.tried_with]
+    if tried:
+        first = behind(plan.wanted, [key for change in tried for key in change.resource.tried_with])
+        before = {key: change for key, change in pending.items() if key in first}
+        _create_and_change(plan, before, journal, reporter, failures=None)
+        for change in tried:
+            reporter.step(f"try out what is to be done to {change.resource.key}")
+            change.resource.rehearse(change.before)
+        pending = {key: change for key, change in pending.items() if key not in first}
     _create_and_change(plan, pending, journal, reporter, failures=None)
     for change in plan.changes:
         if change.action is Action.REMOVE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from installer.engine.resource import Resource
@@ -33,6 +33,19 @@ def graph_of(resources: Sequence[Resource]) -> Graph:
             before |= {provider[str(parent)] for parent in PurePosixPath(path).parents if str(parent) in provider}
         graph[resource.key] = frozenset(before - {resource.key})
     return graph
+
+
+def behind(resources: Sequence[Resource], keys: Iterable[str]) -> frozenset[str]:
+    """These keys, and those of all that they depend on."""
+    graph = graph_of(resources)
+    found: set[str] = set()
+    waiting = [key for key in keys if key in graph]
+    while waiting:
+        key = waiting.pop()
+        if key not in found:
+            found.add(key)
+            waiting += graph[key]
+    return frozenset(found)
 
 
 def in_order(resources: Sequence[Resource]) -> tuple[Resource, ...]:

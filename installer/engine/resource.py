@@ -63,6 +63,14 @@ class Resource(BaseModel, ABC):
         """Keys that come first where they are declared at all: the accounts a file belongs to, and the like."""
         return ()
 
+    @property
+    def tried_with(self) -> tuple[str, ...]:
+        """Keys of all it takes to try a change of it out, before anything else is changed; none: it isn't tried."""
+        return ()
+
+    def rehearse(self, before: Attributes | None) -> None:
+        """Try its change out, with nothing changed by that. Raises Problem where it can't be made."""
+
     @abstractmethod
     def wanted(self) -> Attributes:
         """The attributes it should have."""

@@ -15,6 +15,7 @@ from installer.engine.resource import Attributes, Resource
 from installer.engine.store import Generation, Store, now, numbered
 from installer.host.errors import Problem
 from installer.host.interruption import undisturbed
+from installer.host.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Request:
     desired: what the plan is for. rest: where that is a part, all else that the host has, in stored form.
     by: the account that asked. config: the config file's text. remembered: choices that later runs keep.
     summary: what the run changes, in a sentence; told by the plan if None.
+    version: whose wishes they are.
     back_to: the number of the generation that it returns to, if it does.
     """
 
@@ -33,6 +35,7 @@ class Request:
     remembered: Mapping[str, str]
     summary: str | None = None
     rest: tuple[dict[str, JsonValue], ...] = ()
+    version: str = VERSION
     back_to: int | None = None
 
 
@@ -94,6 +97,7 @@ def _kept(
             remembered=dict(request.remembered),
             resources=resources,
             degraded=missing,
+            version=request.version,
         )
     with undisturbed():
         if not plan.empty:

@@ -22,7 +22,7 @@ Kinds = Mapping[str, type[Resource]]
 """Every resource class by its kind, to read stored resources back."""
 
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 """Of generations and of the journal. Raised when an older version could no longer make sense of what is written."""
 
 
@@ -33,11 +33,12 @@ class Generation(BaseModel):
     config: the config file's text.  remembered: choices made at the first apply that later ones keep.
     resources: all that was on the host by it, each as {"kind": …, **fields}.
     degraded: what of that is optional and could not be had, by key, with the reason.
+    version: of the installer whose wishes they were; "" where it wasn't written down yet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     number: int
     at: str
     by: str
@@ -46,6 +47,7 @@ class Generation(BaseModel):
     remembered: dict[str, str]
     resources: tuple[dict[str, JsonValue], ...]
     degraded: dict[str, str] = {}
+    version: str = ""
 
 
 def stored(resource: Resource) -> dict[str, JsonValue]:

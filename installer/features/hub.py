@@ -11,6 +11,7 @@ from installer.host import paths
 from installer.resources.account import Account
 from installer.resources.directory import Directory
 from installer.resources.file import File
+from installer.resources.hub_database import HubDatabase
 from installer.resources.secret import Secret
 from installer.resources.unit import Service
 
@@ -25,7 +26,7 @@ _SECRETS = (
 
 
 def resources(site: Site) -> tuple[Resource, ...]:
-    """Account, state, secrets, the configuration (loaded once as the hub before it counts), and the unit."""
+    """Account, state, secrets, the configuration (loaded once as the hub before it counts), the unit, the database."""
     check = (str(site.revision_path / "bin" / "python"), "-I", "-m", "installer.hub.check_config")
     configuration = File(
         feature=FEATURE,
@@ -49,6 +50,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
         Secret(feature=FEATURE, path=paths.INSTALLER_TOKEN),
         configuration,
         unit,
+        HubDatabase(feature=FEATURE, environment=site.revision_path, known=site.schemas),
         Service(
             feature=FEATURE,
             unit=paths.HUB_UNIT,

@@ -20,6 +20,7 @@ from installer.kernels.request import read_requests
 from installer.resources.account import Account, Group, Membership
 from installer.resources.directory import Directory
 from installer.resources.file import File
+from installer.resources.hub_database import HubDatabase
 from installer.resources.kernel import Kernel
 from installer.resources.link import Link
 from installer.resources.nginx_site import DisabledSite
@@ -47,9 +48,11 @@ _EXAMPLE = Site(
     ),
     admin=Admin("ada", own=False),
     revision="REVISION",
+    schemas=("SCHEMA",),
     kernels=read_requests(Config()),
 )
 
+_COPIES = paths.INSTALLER_STATE / "generations" / "N.SCHEMA.sqlite"
 _SLICE = paths.USERS_SLICE.removesuffix(".slice")
 
 _INTRODUCTION = f"""\
@@ -73,6 +76,7 @@ _BESIDE = f"""\
 |---|---|---|
 | `python3-venv` | package | installed first of all, for the installer itself, where it is missing |
 | `{paths.HUB_DATABASE}` | {paths.HUB_USER} | the hub's database: users, their tokens, what runs |
+| `{_COPIES}` | root, 0600 | [copies of it](../how-to/upgrade.md) from before it was migrated |
 | `{paths.INSTALLER_STATE}/` | root, 0711 | its own: environment; root's alone: journal, generations, what was found |
 | `{paths.LOCK}` | root | held by the one run at a time |
 | `{paths.MAINTENANCE_PAGE}` | root | there while the site is [closed](../how-to/maintenance.md) |
@@ -163,6 +167,11 @@ def _kernel(resource: Kernel) -> str:
     return (
         f"`{paths.KERNELSPECS / resource.request.kernelspec}` -> `{paths.KERNELS / resource.name}/REVISION/kernelspec`"
     )
+
+
+@_details.register
+def _database(_: HubDatabase) -> str:
+    return f"made by the hub; of the schema that its JupyterHub works with; {paths.HUB_USER}'s"
 
 
 @_details.register

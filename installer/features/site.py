@@ -30,6 +30,7 @@ class Site:
     """The one input of every feature. Nothing here looks at the host.
 
     revision: the id of the server environment (see `installer.resources.revision_id`).
+    schemas: those of the hub's database that its JupyterHub knows, its own first.
     kernels: what every kernel of the config should be.
     """
 
@@ -37,6 +38,7 @@ class Site:
     facts: HostFacts
     admin: Admin
     revision: str
+    schemas: tuple[str, ...]
     kernels: tuple[KernelRequest, ...] = ()
 
     @property

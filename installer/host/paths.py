@@ -94,6 +94,8 @@ CACHE = Path("/var/cache/jupyterhub-installer")
 BACKUPS = Path("/var/backups/jupyterhub")
 BACKUP_STAGE = INSTALLER_STATE / "backup"
 """The copy of the hub's database while a backup is made."""
+DATABASE_STAGE = INSTALLER_STATE / "database"
+"""Copies of the hub's database while one is migrated, or returned to."""
 RESTORE_STAGE = INSTALLER_STATE / "restore"
 """What is in a backup, until it is in its place."""
 RESTORING = INSTALLER_STATE / "restoring"

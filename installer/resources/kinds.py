@@ -14,6 +14,7 @@ _CLASSES = {
     "account": "account.Account",
     "ca": "certificate.CertificateAuthority",
     "certificate": "certificate.SiteCertificate",
+    "database": "hub_database.HubDatabase",
     "directory": "directory.Directory",
     "disabled-site": "nginx_site.DisabledSite",
     "environment": "server_environment.ServerEnvironment",

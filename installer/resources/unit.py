@@ -15,6 +15,9 @@ from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 from installer.resources.file import File
 
+_STANDS_STILL_FOR = {paths.HUB_UNIT: (str(paths.HUB_DATABASE),)}
+"""What a unit is stopped for, and started again with, when it is changed. Its files are looked at; this isn't."""
+
 
 class UnitFile(File):
     """A unit's file; systemd reads it as soon as it is in place."""
@@ -80,7 +83,7 @@ class Service(Resource):
     @property
     def reads(self) -> tuple[str, ...]:
         """The files it reads."""
-        return tuple(map(str, self.files))
+        return (*map(str, self.files), *_STANDS_STILL_FOR.get(self.unit, ()))
 
     def wanted(self) -> Attributes:
         """Enabled, active, and loaded."""
@@ -110,6 +113,8 @@ class Service(Resource):
     def realize(self, before: Attributes | None) -> None:
         """Enable it, check, and start or refresh it; returns when the unit itself says that it is up."""
         begun, reading = time.time(), self._reading()
+        if self.unit in _STANDS_STILL_FOR and self.probe() == self.wanted():
+            return  # it has been started again already, with all that it reads as it is now
         try:
             if self.check:
                 run(self.check, user=self.check_as, timeout=120)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.system.machine import Machine
@@ -24,8 +26,13 @@ def test_by_the_configured_command(applied_clone: Machine) -> None:
         machine.run(f"systemctl restart {unit}")
         assert f"{unit}.service" not in told(machine)
         machine.run(f"systemctl kill --signal=KILL {unit}")
-        until(f"the hook to be told of {unit}", lambda unit=unit: f"{unit}.service" in told(machine))
-        until("it to be up again", lambda unit=unit: machine.run(f"systemctl is-active {unit}", check=False).ok)
+        until(f"the hook to be told of {unit}", partial(is_told_of, machine, unit))
+        machine.run(f"for i in $(seq 60); do systemctl is-active {unit} && exit 0; sleep 1; done; exit 1", timeout=90)
+
+
+def is_told_of(machine: Machine, unit: str) -> bool:
+    """Whether the hook was told of a unit."""
+    return f"{unit}.service" in told(machine)
 
 
 def told(machine: Machine) -> str:

@@ -27,15 +27,15 @@ done
 def test_the_next_apply_mends_what_it_broke(applied_clone: Machine) -> None:
     machine = applied_clone
     with Visitor(machine) as visitor:
-        visitor.login(ADMIN.name, ADMIN.password)
+        visitor.login(ADMIN.name, str(ADMIN.password))
         cookies = visitor.cookies()
     machine.run(UPGRADE, timeout=900)
     machine.reboot(degraded=True)
     assert machine.run("command -v python3.11", check=False).code == 1
-    status = machine.run("python3 -m installer status", cwd=CHECKOUT, check=False)
+    status = machine.run("python3 -m installer status", cwd=CHECKOUT, check=False, timeout=300)
     assert status.code == 3
     assert "bin/python does not run: /usr/bin/python3.11 is gone" in status.stdout + status.stderr
-    doctor = machine.run("python3 -m installer doctor --json", cwd=CHECKOUT, check=False, timeout=120)
+    doctor = machine.run("python3 -m installer doctor --json", cwd=CHECKOUT, check=False, timeout=300)
     told = [each for each in json.loads(doctor.stdout)["findings"] if "/usr/bin/python3.11 is gone" in each["what"]]
     assert [each["mend"] for each in told] == ["sudo python3 -m installer apply"]
     assert apply_as_root(machine).ok

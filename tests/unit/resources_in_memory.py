@@ -74,6 +74,21 @@ class KeptNote(Note):
     kept: ClassVar[bool] = True
 
 
+class TriedNote(Note):
+    """One whose change is tried out first, with the note `a`."""
+
+    kind: ClassVar[str] = "tried-note"
+
+    @property
+    def tried_with(self) -> tuple[str, ...]:
+        return ("note:a",)
+
+    def rehearse(self, before: Attributes | None) -> None:
+        if f"trial of {self.title}" in self.failing:
+            raise Problem(f"the trial of {self.title} failed", "try again")
+        self.done.append(f"?{self.title}")
+
+
 class Slow(Note):
     """One that takes for ever, unless it is abandoned."""
 

@@ -16,7 +16,7 @@ from installer.engine.resource import Resource
 from installer.engine.run import Request, carry_out
 from installer.engine.store import Generation, Store, stored
 from installer.host.errors import Problem
-from tests.unit.resources_in_memory import Impatient, KeptNote, Note, OptionalNote, Silent, Slow
+from tests.unit.resources_in_memory import Impatient, KeptNote, Note, OptionalNote, Silent, Slow, TriedNote
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,14 @@ def _empty_host() -> Iterator[None]:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     made = Store(
-        tmp_path / "state", {"note": Note, "kept-note": KeptNote, "slow-note": Slow, "optional-note": OptionalNote}
+        tmp_path / "state",
+        {
+            "note": Note,
+            "kept-note": KeptNote,
+            "slow-note": Slow,
+            "optional-note": OptionalNote,
+            "tried-note": TriedNote,
+        },
     )
     made.prepare()
     return made
@@ -48,6 +55,27 @@ def run(store: Store, desired: Sequence[Resource], verify: Callable[[], None] = 
 
 def unhealthy() -> None:
     raise Problem("not healthy", "look")
+
+
+def test_what_is_to_be_tried_out_is_tried_before_anything_else_is_changed(store: Store) -> None:
+    """But for what it takes, and what that stands on."""
+    tried = TriedNote.model_validate({"feature": "test", "title": "t", "text": "x", "needs": ("note:c",)})
+    wanted = [note("c"), note("a", read=("b",)), note("b"), tried]
+    Note.failing.add("trial of t")
+    with pytest.raises(Problem, match="the trial of t failed"):
+        run(store, wanted)
+    assert Note.done == ["+b", "+a", "-a", "-b"]
+    assert Note.host == {}
+    assert store.interrupted() is None
+
+    Note.failing.clear()
+    Note.done.clear()
+    run(store, wanted)
+    assert Note.done == ["+b", "+a", "?t", "+c", "+t"]
+    # Where it stays as it is, there is nothing to try.
+    run(store, [*wanted, note("d")])
+    assert Note.done[-1] == "+d"
+    assert Note.done.count("?t") == 1
 
 
 def test_a_run_is_kept_as_a_generation_and_a_second_one_finds_nothing_to_do(store: Store) -> None:
@@ -278,7 +306,7 @@ def test_a_damaged_journal_is_named_with_its_line(store: Store, tmp_path: Path) 
         store.journal.begin(by="ada", remembered={})
 
 
-@pytest.mark.parametrize("record", ['{"event": "party"}', '{"event": "begin", "format": 2}'])
+@pytest.mark.parametrize("record", ['{"event": "party"}', '{"event": "begin", "format": 3}'])
 def test_the_journal_of_a_newer_version_is_named(store: Store, tmp_path: Path, record: str) -> None:
     journal = tmp_path / "state" / "journal.jsonl"
     journal.write_text(f"{record}\n")

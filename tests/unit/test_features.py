@@ -39,7 +39,16 @@ OTHER = ForeignSite(file="/etc/nginx/conf.d/blog.conf", names=("blog.example.org
 
 def site(config: Config | None = None, admin: Admin | None = None, **facts: object) -> Site:
     changed = FACTS.model_copy(update=facts)
-    return Site(config or Config(), changed, admin or Admin("ada", own=False), "0123456789ab")
+    return Site(config or Config(), changed, admin or Admin("ada", own=False), "0123456789ab", ("f00dfeedbeef",))
+
+
+def test_the_hub_stands_still_for_its_database_as_late_as_can_be() -> None:
+    """Only its own start and what waits for that come behind."""
+    keys = [resource.key for resource in in_order(desired(site()))]
+    database = keys.index(f"database:{paths.HUB_DATABASE}")
+    assert database < keys.index(f"service:{paths.HUB_UNIT}")
+    for before in (f"unit:{paths.UNITS / paths.HUB_UNIT}", f"file:{paths.HUB_CONFIG}", f"service:{paths.PROXY_UNIT}"):
+        assert keys.index(before) < database
 
 
 def text_of(resources: tuple[Resource, ...], path: Path) -> str:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -13,7 +11,6 @@ from installer.cli.generations import lines
 from installer.cli.output import local
 from installer.commands import config_file, generations
 from installer.commands.diff import between
-from installer.commands.hub_database import misfit
 from installer.commands.pruning import KEPT, YOUNGEST, outdated
 from installer.commands.summary import sentence
 from installer.engine.plan import Action, Change, Plan
@@ -21,7 +18,6 @@ from installer.engine.resource import Resource
 from installer.engine.store import Generation, Store, stored
 from installer.host import paths
 from installer.host.errors import ConfigProblem, ExitCode, Problem
-from installer.hub import database_schema
 from installer.resources.file import File
 from installer.resources.kinds import KINDS
 from installer.resources.link import Link
@@ -66,7 +62,7 @@ def test_one_that_can_not_be_read_is_listed_with_the_reason(store: Store, tmp_pa
         keep(store, number, degraded={"kernel:r": "no channel"} if number == 3 else {})
     place = tmp_path / "state" / "generations"
     (place / "000001.json").write_text("{")
-    (place / "000002.json").write_text('{"format": 2, "number": 2}')
+    (place / "000002.json").write_text('{"format": 3, "number": 2}')
     damaged, newer, good = generations.listed()
     assert damaged.trouble is not None
     assert damaged.trouble.startswith(f"{place / '000001.json'} can't be read: ")
@@ -88,7 +84,7 @@ def test_a_resource_that_this_version_does_not_know_is_told_with_its_file(store:
 def test_a_generation_of_before_formats_were_written_is_read(store: Store, tmp_path: Path) -> None:
     keep(store, 1)
     path = tmp_path / "state" / "generations" / "000001.json"
-    path.write_text(path.read_text().replace('"format":1,', "").replace('"format": 1,', ""))
+    path.write_text(path.read_text().replace('"format":2,', "").replace('"format": 2,', ""))
     assert "format" not in path.read_text()
     assert store.generation(1).number == 1
 
@@ -266,30 +262,3 @@ def test_no_config_is_an_empty_one(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(ConfigProblem, match="can't be read: Is a directory"):
         config_file.read(path)
-
-
-# --- the hub's database -----------------------------------------------------------------------------
-
-
-def test_a_database_and_its_jupyterhub() -> None:
-    known = ["new", "old", "first"]
-    assert misfit(None, known) is None
-    assert misfit("new", known) is None
-    assert misfit("old", known) == "has the schema old, from before that version's new"
-    assert misfit("newer", known) == "has the schema newer, of a newer version of JupyterHub; that one has new"
-
-
-def test_the_schema_of_a_database(tmp_path: Path) -> None:
-    path = tmp_path / "jupyterhub.sqlite"
-    newest, *older = database_schema.known()
-    assert len(older) > 10
-    assert database_schema.schema_of(path) is None
-    assert not path.exists()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE users (name)")
-        connection.commit()
-        assert database_schema.schema_of(path) is None
-        connection.execute("CREATE TABLE alembic_version (version_num)")
-        connection.execute("INSERT INTO alembic_version VALUES (?)", [newest])
-        connection.commit()
-    assert database_schema.schema_of(path) == newest

@@ -17,6 +17,7 @@ from installer.host import paths
 from installer.host.errors import Problem
 from installer.host.process import run
 from installer.host.system_python import system_python
+from installer.resources import schemas
 
 DATABASE, ROUTES = "database", "routes"
 _FILE = paths.HUB_STATE / "jupyterhub.sqlite"
@@ -76,7 +77,7 @@ class Alive:
 def look(server: Server) -> list[Finding]:
     """Have the hub's account look, and compare it with what runs."""
     seen = _seen()
-    known = _schemas(server)
+    known = schemas.of_environment(server.known.site.revision_path)
     return [*judge_database(seen, known), *judge_routes(seen, _alive(seen), server.known.site.config.hub.base_url)]
 
 
@@ -181,12 +182,3 @@ def _scopes() -> tuple[tuple[str, int, float], ...]:
             began = int(fields.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
             found.append((named[0], int(named[1]), now - began))
     return tuple(found)
-
-
-def _schemas(server: Server) -> list[str]:
-    """The schema versions that the revision in use knows: its migrations', root's own files."""
-    found: list[str] = []
-    for file in server.known.site.revision_path.glob("lib/python3*/site-packages/jupyterhub/alembic/versions/*.py"):
-        said = re.search(r"^revision = ['\"](\w+)['\"]", file.read_text(encoding="utf-8"), re.MULTILINE)
-        found += [said[1]] if said else []
-    return found

@@ -1,0 +1,67 @@
+"""How long the hub did not answer, as its users see it: asked again and again while something is done to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+import httpx
+
+from installer.commands import health
+from installer.features.site import Site
+
+_EVERY = 0.1
+_PATIENCE = 5.0
+"""Seconds that an answer may take; a busy machine is slow, not down."""
+
+
+class Downtime:
+    """Measures while in the block; see `seconds`."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._measure, daemon=True)
+        self._seconds = 0.0
+        self._answered = False
+
+    @property
+    def seconds(self) -> float | None:
+        """All in all, from its last answer to the next; None if it never answered."""
+        return self._seconds if self._answered else None
+
+    def __enter__(self) -> Downtime:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _measure(self) -> None:
+        last: float | None = None
+        silent = False
+        try:
+            client = health.front(self._site)
+        except OSError:
+            return  # there is no certificate yet, so nobody is kept waiting
+        with client:
+            while not self._ended.is_set():
+                asked = time.monotonic()
+                if self._answers(client):
+                    if silent and last is not None:
+                        self._seconds += time.monotonic() - last
+                    silent, self._answered, last = False, True, asked
+                else:
+                    silent = True
+                self._ended.wait(_EVERY)
+
+    def _answers(self, client: httpx.Client) -> bool:
+        try:
+            answer = health.ask(client, self._site, "hub/health", timeout=_PATIENCE)
+        except (httpx.HTTPError, OSError):
+            return False
+        return answer.status_code == httpx.codes.OK
