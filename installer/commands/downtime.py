@@ -11,13 +11,13 @@ import httpx
 from installer.commands import health
 from installer.features.site import Site
 
-_EVERY = 0.1
+_EVERY = 0.25
 _PATIENCE = 5.0
 """Seconds that an answer may take; a busy machine is slow, not down."""
 
 
 class Downtime:
-    """Measures while in the block; see `seconds`."""
+    """Measures while in the block, unless it is ended before; see `seconds`."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -38,6 +38,10 @@ class Downtime:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Measure no longer: what comes now is nothing that is done to the hub."""
         self._ended.set()
         self._thread.join()
 

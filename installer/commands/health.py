@@ -30,25 +30,31 @@ def units(site: Site | None) -> tuple[str, ...]:
     gate = (paths.APPS_SOCKET_UNIT, paths.APPS_UNIT) if site is not None and gated(site.config) else ()
     if site is not None and not site.has_nginx:
         return (*_ALWAYS, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)
-    return (*_ALWAYS, *gate, paths.NGINX_UNIT)
+    certificate = () if site is not None and site.behind else (paths.CERTIFICATE_TIMER_UNIT,)
+    return (*_ALWAYS, *gate, paths.NGINX_UNIT, *certificate)
 
 
 def front(site: Site) -> httpx.Client:
-    """A client that asks nginx on this machine for the site by its name, and trusts our CA alone.
+    """A client that asks nginx on this machine for the site by its name, and trusts the site's certificate alone.
 
     Behind another proxy: that asks as that proxy does.
     """
+    headers = {"Host": site.host, **maintenance.pass_cookie()}
     if site.behind:
         return httpx.Client(
             base_url=f"http://{site.config.web.reached_at}",
-            headers={"Host": site.host, "X-Forwarded-Proto": "https", **maintenance.pass_cookie()},
-            timeout=10,
+            headers={**headers, "X-Forwarded-Proto": "https"},
+            timeout=TIMEOUT,
             trust_env=False,
         )
+    context = ssl.create_default_context(cafile=str(paths.SITE_CERTIFICATE))
+    # The site's own is enough, whoever has signed it; how strictly that is to be taken is for browsers to say.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return httpx.Client(
         base_url="https://127.0.0.1",
-        headers={"Host": site.host, **maintenance.pass_cookie()},
-        verify=ssl.create_default_context(cafile=str(paths.CA_CERTIFICATE)),
+        headers=headers,
+        verify=context,
         timeout=TIMEOUT,
         trust_env=False,
     )

@@ -105,7 +105,7 @@ def _component(
 
 def _finding(change: Change, why: str | None) -> str:
     if why is not None:
-        return f"{change.resource.key} could not be built by the last apply: {why}"
+        return f"{change.resource.key} could not be had by the last apply: {why}"
     if change.before is None:
         return f"{change.resource.key} is missing"
     if change.after is None:

@@ -172,10 +172,6 @@ ByteSize = Annotated[
 ]
 """How large something may be."""
 
-# --- yes or no -----------------------------------------------------------------------------------
-Flag = Annotated[bool, Kind("true or false", "`true` or `false`, without quotes.")]
-"""Whether."""
-
 # --- groups --------------------------------------------------------------------------------------
 _GROUP = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}"
 

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
-from installer.config.app_values import AppPath, ByteSize, Flag, GroupNames, StaticRoot, Upstream
+from installer.config.app_values import AppPath, ByteSize, GroupNames, StaticRoot, Upstream
 from installer.config.kinds import Kind, Unfit, items
 from installer.config.section import Section, setting
+from installer.config.tls_values import Switch
 from installer.config.values import Duration
 
 _HOUR = 3600
@@ -41,21 +42,21 @@ class App(Section):
         example="none",
     )
     groups: GroupNames = setting((), "With `login: hub`, only members of one of these Linux groups.", example=["staff"])
-    admins: Flag = setting(
+    admins: Switch = setting(
         False, "With `login: hub`, only the hub's admins; with `groups` too, they besides those.", example=True
     )
-    strip_prefix: Flag = setting(
+    strip_prefix: Switch = setting(
         True,
         "Whether the service gets paths without its own, as if it were alone on its site. `false` is for one that was "
         "told of its path.",
         example=False,
     )
-    websocket: Flag = setting(True, "Whether WebSockets are passed on.", example=False)
+    websocket: Switch = setting(True, "Whether WebSockets are passed on.", example=False)
     body_size: ByteSize = setting("100M", "The largest upload; `0` is any.", example="2G")
     read_timeout: Duration = setting(
         _HOUR, "How long the service may be silent before the connection is closed.", example="20d"
     )
-    redirect_fix: Flag = setting(
+    redirect_fix: Switch = setting(
         True,
         "Whether redirects to places of the service's own are led back below its path, whichever address it takes "
         "itself to have.",

@@ -24,6 +24,7 @@ from installer.config.kernel_values import (
 from installer.config.kinds import Kind, Unfit, items, some_text
 from installer.config.section import Section
 from installer.config.section import setting as _setting
+from installer.config.tls_values import DirectoryUrl, HostNames, OutsideAddress, PlainFile, Switch, is_public
 from installer.config.values import (
     AccountNames,
     Count,
@@ -74,12 +75,85 @@ class Auth(Section):
 class Tls(Section):
     """Where the certificate comes from."""
 
-    mode: Literal["self-signed", "off"] = _setting(
+    mode: Literal["self-signed", "letsencrypt", "files", "off"] = _setting(
         "self-signed",
-        "`self-signed` is a certificate by a small authority of this host's own; `off` is for a site behind another "
-        "proxy, which has the certificate.",
+        "`self-signed` is a certificate by a small authority of this host's own; `letsencrypt` one that browsers "
+        "trust, by Let's Encrypt or another ACME server, whose terms you agree to with it; `files` your own; `off` is "
+        "for a site behind another proxy, which has the certificate.",
         example="self-signed",
     )
+    names: HostNames = _setting(
+        (),
+        "More names and addresses that the site is asked for by; with `letsencrypt` all that the certificate is for, "
+        "`hub.domain` among them.",
+        example=["hub.example.org", "jupyter.example.org"],
+    )
+    certificate: PlainFile | None = _setting(
+        None,
+        "For `files`: the site's certificate, and behind it those that lead to its authority.",
+        example="/etc/ssl/hub/fullchain.pem",
+        unset="none",
+    )
+    key: PlainFile | None = _setting(
+        None,
+        "For `files`: the certificate's private key, without a passphrase.",
+        example="/etc/ssl/hub/privkey.pem",
+        unset="none",
+    )
+    email: OutsideAddress | None = _setting(
+        None,
+        "For `letsencrypt`: where the CA writes to if something is wrong with the account.",
+        example="ada@example.org",
+        unset="none is given",
+    )
+    staging: Switch = _setting(
+        False,
+        "For `letsencrypt`: ask Let's Encrypt's server for trials, whose certificates browsers don't trust.",
+        example=False,
+    )
+    directory_url: DirectoryUrl | None = _setting(
+        None,
+        "For `letsencrypt`: another ACME server, an institution's own for instance.",
+        example="https://ca.example.org/acme/directory",
+        unset="Let's Encrypt's",
+    )
+    ca_file: PlainFile | None = _setting(
+        None,
+        "For `letsencrypt`: the certificate of the authority that vouches for the ACME server itself.",
+        example="/etc/ssl/ca.example.org.pem",
+        unset="those that this machine trusts",
+    )
+    preflight: Switch = _setting(
+        True,
+        "For `letsencrypt`: see that the names lead here, on port 80, before the CA is asked. `false` for a machine "
+        "that can't reach itself by its public address.",
+        example=False,
+    )
+    hsts: Switch | None = _setting(
+        None,
+        "Have browsers insist on https for two years (Strict-Transport-Security). They then refuse the site for as "
+        "long as its certificate is by an authority that they don't know.",
+        example=False,
+        unset="true for `files`, and for `letsencrypt` with Let's Encrypt's trusted certificates",
+    )
+
+    @property
+    def strict(self) -> bool:
+        """Whether browsers are to insist on https."""
+        if self.hsts is not None:
+            return self.hsts
+        if self.mode == "letsencrypt":
+            return not self.staging and self.directory_url is None
+        return self.mode == "files"
+
+    @model_validator(mode="after")
+    def _has_files(self) -> Tls:
+        for name in ("certificate", "key"):
+            if self.mode == "files" and getattr(self, name) is None:
+                raise Unfit(f"files without a {name}", expected="certificate and key beside it", below=("mode",))
+        if self.staging and self.directory_url is not None:
+            raise Unfit("beside directory_url", expected="one of staging and directory_url", below=("staging",))
+        return self
 
 
 class Culler(Section):
@@ -324,6 +398,36 @@ class Config(Section):
                     expected=f"a path that {base} (hub.base_url) isn't below",
                     below=("apps", place, "path"),
                 )
+        return self
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """What a public certificate is for."""
+        return self.tls.names or ((self.hub.domain,) if self.hub.domain else ())
+
+    @model_validator(mode="after")
+    def _has_names_that_a_ca_can_see(self) -> Config:
+        if self.tls.mode != "letsencrypt":
+            return self
+        names = self.certificate_names
+        if not names:
+            raise Unfit(
+                "letsencrypt without a name", expected="hub.domain or tls.names beside it", below=("tls", "mode")
+            )
+        if self.hub.domain and self.hub.domain not in names:
+            raise Unfit(
+                "without hub.domain", [*names, self.hub.domain], expected=f"{self.hub.domain} among them",
+                below=("tls", "names"),
+            )  # fmt: skip
+        private = next((name for name in names if not is_public(name)), None)
+        if private is not None and self.tls.directory_url is None:
+            below = ("tls", "names", names.index(private)) if self.tls.names else ("hub", "domain")
+            raise Unfit(
+                "a name that the public CA can't reach",
+                expected="a public name or address, with letsencrypt",
+                found=f'"{private}"',
+                below=below,
+            )
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from functools import singledispatch
 from pathlib import Path
 
 from installer.config.apps import App
-from installer.config.models import Backup, Config, Notify
+from installer.config.models import Backup, Config, Hub, Notify, Tls
 from installer.engine.resource import Resource
 from installer.features.everything import FEATURES, desired
 from installer.features.site import Admin, Site
@@ -24,12 +24,14 @@ from installer.resources.hub_database import HubDatabase
 from installer.resources.kernel import Kernel
 from installer.resources.link import Link
 from installer.resources.nginx_site import DisabledSite
-from installer.resources.server_environment import ServerEnvironment
+from installer.resources.server_environment import Environment
 from installer.resources.unit import Service, UnitFile
 
 _EXAMPLE = Site(
     # What is off by default is in the lists too.
     config=Config(
+        hub=Hub(domain="hub.example.org"),
+        tls=Tls(mode="letsencrypt"),
         notify=Notify(mail="root"),
         backup=Backup(every="daily"),
         apps=(App(path="/app/", upstream="http://127.0.0.1:7001"),),
@@ -66,7 +68,9 @@ Not in the lists, since nobody but you writes them: `{paths.CONFIG_FILE}` ([conf
 in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_ADMIN}`, made where the one who
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
 exists for a few seconds of every apply that changes something. The units of `backup` are there once `backup.every`
-is set, those of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`.
+is set, those of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
+what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}` in its
+place).
 """
 
 _BESIDE = f"""\
@@ -88,7 +92,7 @@ _BESIDE = f"""\
 
 | where | who listens | who may connect |
 |---|---|---|
-| TCP 80 | nginx | everybody; sends them on to 443, but for `/jupyterhub-ca.crt` |
+| TCP 80 | nginx | everybody; sends them on to 443, but for `/jupyterhub-ca.crt` and what a CA asks for |
 | TCP 443 | nginx | everybody |
 | TCP 127.0.0.1:{paths.HUB_API_PORT} | the hub | every process of this machine, with a token |
 | TCP 127.0.0.1:{paths.ERRORS_PORT} | nginx | every process of this machine; pages that say what doesn't answer |
@@ -158,7 +162,7 @@ def _membership(_: Membership) -> str:
 
 
 @_details.register
-def _environment(_: ServerEnvironment) -> str:
+def _environment(_: Environment) -> str:
     return "root:root, never changed once it is complete"
 
 

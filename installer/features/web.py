@@ -84,6 +84,8 @@ def _facing_everybody(site: Site, *, placeholder_out: bool) -> str:
         default_server_443=_free(sites, 443),
         nginx=_nginx_version(site),
         ipv6=site.facts.ipv6,
+        acme=site.config.tls.mode == "letsencrypt",
+        hsts=site.config.tls.strict,
         **_common(site, scheme="$scheme"),
     )
 

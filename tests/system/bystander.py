@@ -38,10 +38,10 @@ def states(places):
                 status = path.lstat()
                 link = stat.S_ISLNK(status.st_mode)
                 content = os.readlink(path) if link else hashlib.sha256(path.read_bytes()).hexdigest()
+                # One that is replaced between the two looks is looked at again the next time.
+                if path.lstat().st_ino != status.st_ino:
+                    continue
             except FileNotFoundError:
-                continue
-            # A file that is replaced between the two looks is looked at again the next time.
-            if not link and path.lstat().st_ino != status.st_ino:
                 continue
             found[str(path)] = f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid} {content}"
     return found

@@ -103,6 +103,7 @@ class Disk:
     contents: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     made: set[str] = field(default_factory=set)
+    _there: set[str] = field(default_factory=set)
 
     def take(self, call: Call) -> None:
         """Go on by one call."""
@@ -123,6 +124,7 @@ class Disk:
             source, target = places
             self.names |= {source, target}
             self.made = (self.made - {source}) | {target}
+            self._there = (self._there - {source}) | {target}
             if source in self.contents:
                 self.contents.discard(source)
                 self.contents.add(target)
@@ -130,14 +132,18 @@ class Disk:
             self.names.add(places[0])
             self.made.discard(places[0])
             self.contents.discard(places[0])
+            self._there.discard(places[0])
         elif kind == "symlink":
             self._comes(places[-1])
         elif kind in {"mkdir", "creat"} or (kind == "open" and "O_CREAT" in call.flags):
             self._comes(places[0])
 
     def _comes(self, path: str) -> None:
-        self.names.add(path)
-        self.made.add(path)
+        # Opened to be made where it isn't there, it may be.
+        if path not in self._there:
+            self.names.add(path)
+            self.made.add(path)
+            self._there.add(path)
 
 
 def _at(call: Call, text: str) -> str:

@@ -57,6 +57,8 @@ for place in sys.argv[1:]:
         elif path.is_file() and not re.search("/revisions/|OWN", str(path)):
             content = re.sub(rb"\d+(\.\d+){3}", b"ADDRESS", path.read_bytes())
             said.append(hashlib.sha256(content).hexdigest())
+        for name in os.listxattr(path, follow_symlinks=False):
+            said.append(f"{name}={os.getxattr(path, name, follow_symlinks=False)!r}")
         found[str(path)] = " ".join(said)
 print(json.dumps(found))
 """.replace("OWN", _OWN)
@@ -94,7 +96,7 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 
 def managed(machine: Machine) -> dict[str, str]:
-    """All that an apply makes: files with mode, owner and content, accounts, units. The same on any two machines."""
+    """All that an apply makes: files with rights and content, accounts, units. The same on any two machines."""
     state = dict(json.loads(machine.run(["python3", "-c", _LIST, *MANAGED], timeout=120).stdout))
     for line in machine.run("systemctl list-unit-files --no-legend 'jupyter*' nginx.service").stdout.splitlines():
         unit, enabled, *_ = line.split()

@@ -159,6 +159,22 @@ def test_the_installers_own_state_can_not_be_written(in_use: Machine) -> None:
     assert f"{STATE} can't be written: Read-only file system" in error
 
 
+# --- the network -----------------------------------------------------------------------------------
+
+
+def test_the_network_is_gone_when_another_environment_is_to_be_built(in_use: Machine) -> None:
+    """As for another version of the installer."""
+    in_use.run("cp -a installer/hub installer/kept-hub; echo '# newer' >> installer/hub/redact.py", cwd=CHECKOUT)
+    in_use.run("rm -r /var/cache/jupyterhub-installer/uv/*")
+    in_use.offline()
+    try:
+        error = fails_and_the_hub_runs_on(in_use)
+    finally:
+        in_use.online()
+        in_use.run("rm -r installer/hub; mv installer/kept-hub installer/hub", cwd=CHECKOUT)
+    assert "no answer from the network while building the server environment" in error
+
+
 # --- damage -----------------------------------------------------------------------------------------
 
 

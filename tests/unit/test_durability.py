@@ -88,6 +88,14 @@ def test_what_is_lost_at_each_moment() -> None:
     assert lost("\n".join(lines)) == (set(), set())
 
 
+def test_a_file_that_is_opened_again_is_there() -> None:
+    opened = f'1 openat(AT_FDCWD</>, "{JOURNAL}", O_RDWR|O_CREAT|O_APPEND, 0600) = 3<{JOURNAL}>\n'
+    synced = f"1 fsync(5<{STATE}>) = 0\n"
+    assert lost(opened)[1] == {JOURNAL}
+    assert lost(opened + synced + opened)[1] == set()
+    assert lost(opened + synced + f'1 unlink("{JOURNAL}") = 0\n' + opened)[1] == {JOURNAL}
+
+
 def test_links_and_directories_that_nobody_synced() -> None:
     trace = '1 mkdir("/etc/a", 0755) = 0\n1 symlinkat("../b", AT_FDCWD</etc/a>, "c") = 0\n'
     assert lost(trace)[1] == {"/etc/a", "/etc/a/c"}

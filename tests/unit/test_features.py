@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from installer.config.models import Backup, Config, Hub
+from installer.config.models import Backup, Config, Hub, Tls
 from installer.engine.graph import in_order
 from installer.engine.resource import Resource
 from installer.engine.store import Store, stored
-from installer.features import apps, backup, web
+from installer.features import apps, backup, letsencrypt, tls, web
 from installer.features.everything import desired
 from installer.features.site import Admin, Site
 from installer.host import paths
 from installer.host.errors import Conflict
 from installer.host.facts import HostFacts
 from installer.host.nginx import ForeignSite, Sites
+from installer.resources.certificate import SiteCertificate
 from installer.resources.file import File
 from installer.resources.kinds import KINDS
 
@@ -55,6 +56,9 @@ def text_of(resources: tuple[Resource, ...], path: Path) -> str:
     return next(r.text for r in resources if isinstance(r, File) and r.path == path)
 
 
+LETSENCRYPT = Config(hub=Hub(domain="hub.example.com"), tls=Tls(mode="letsencrypt", email="ada@example.org"))
+FILES = Tls(mode="files", certificate="/etc/ssl/hub.crt", key="/etc/ssl/hub.key")
+
 VARIANTS = {
     "bookworm": site(),
     "newer nginx": site(nginx=(1, 26, 3), systemd=257),
@@ -75,6 +79,9 @@ VARIANTS = {
             }
         )
     ),
+    "Let's Encrypt": site(LETSENCRYPT),
+    "Let's Encrypt for an address": site(Config(tls=Tls(mode="letsencrypt", names=("9.9.9.9", "hub.example.com")))),
+    "files": site(Config(tls=FILES)),
     "Ubuntu 22.04": site(systemd=249, nginx=(1, 18, 0)),
 }
 
@@ -123,8 +130,48 @@ def test_nginx_is_given_the_directives_it_understands() -> None:
     assert "[::]" not in text_of(web.resources(VARIANTS["no IPv6"]), paths.NGINX_SITE)
 
 
-def test_no_browser_is_locked_out_by_hsts() -> None:
-    assert "Strict-Transport-Security" not in text_of(web.resources(VARIANTS["bookworm"]), paths.NGINX_SITE)
+@pytest.mark.parametrize(
+    ("settings", "strict"),
+    [
+        (Tls(), False),
+        (Tls(hsts=True), True),
+        (Tls(mode="letsencrypt"), True),
+        (Tls(mode="letsencrypt", hsts=False), False),
+        (Tls(mode="letsencrypt", staging=True), False),
+        (Tls(mode="letsencrypt", directory_url="https://ca.example.org/dir"), False),
+        (FILES, True),
+    ],
+)
+def test_no_browser_is_locked_out_by_hsts(settings: Tls, *, strict: bool) -> None:
+    config = Config(hub=Hub(domain="hub.example.com"), tls=settings)
+    text = text_of(web.resources(site(config)), paths.NGINX_SITE)
+    assert ('Strict-Transport-Security "max-age=63072000" always;' in text) is strict
+
+
+def test_the_cas_questions_are_answered_only_where_there_is_one() -> None:
+    assert "acme-challenge" not in text_of(web.resources(VARIANTS["files"]), paths.NGINX_SITE)
+    text = text_of(web.resources(VARIANTS["Let's Encrypt"]), paths.NGINX_SITE)
+    assert "disable_symlinks on" in text.partition("listen 443")[0]
+
+
+def test_a_short_lived_certificate_is_looked_at_more_often_and_each_server_has_a_lineage() -> None:
+    long, short = (VARIANTS[name] for name in ("Let's Encrypt", "Let's Encrypt for an address"))
+    assert "OnCalendar=*-*-* 00/12:00:00\n" in text_of(tls.resources(long), paths.UNITS / paths.CERTIFICATE_TIMER_UNIT)
+    assert "OnCalendar=*-*-* 00/6:00:00\n" in text_of(tls.resources(short), paths.UNITS / paths.CERTIFICATE_TIMER_UNIT)
+    asking = text_of(tls.resources(short), paths.UNITS / paths.ACME_UNIT)
+    assert "--server https://acme-v02.api.letsencrypt.org/directory" in asking
+    assert "--profile shortlived" in asking
+    assert "--profile" not in text_of(tls.resources(long), paths.UNITS / paths.ACME_UNIT)
+    assert short.host == "9.9.9.9"
+    assert short.url == "https://9.9.9.9/"
+    trial = site(Config(hub=Hub(domain="hub.example.com"), tls=Tls(mode="letsencrypt", staging=True)))
+    assert letsencrypt.lineage(trial) != letsencrypt.lineage(long)
+
+
+def test_our_own_certificate_stands_in_where_another_is_to_come() -> None:
+    for name, stands_in in (("bookworm", False), ("files", True), ("Let's Encrypt", True)):
+        made = next(each for each in tls.resources(VARIANTS[name]) if isinstance(each, SiteCertificate))
+        assert made.stand_in is stands_in, name
 
 
 def test_another_site_of_the_same_name_is_named() -> None:
