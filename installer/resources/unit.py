@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from installer.engine.resource import Attributes, Resource
-from installer.host import paths, refreshes, systemd
+from installer.host import files, paths, refreshes, systemd
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 from installer.resources.file import File
