@@ -104,21 +104,8 @@ class HubDatabase(Resource):
         now = database_copies.schema()
         if now in {"", self.schema_wanted}:
             return
-        check: list[str | Path] = [
-            self.environment / "bin" / "python",
-            "-I",
-            "-m",
-            "installer.hub.check_config",
-            paths.HUB_CONFIG,
-        ]
-        try:
-            run(check, user=paths.HUB_USER, timeout=120)
-        except CommandFailed as failed:
-            raise Problem(
-                f"{paths.HUB_UNIT} was not stopped for its database: its configuration is refused",
-                "mend what is named above, then run the same command again",
-                failed.detail,
-            ) from failed
+        if not self.undoing:  # on the way back there is no other hub than that of then
+            self._check_configuration()
         order = Order(
             now=now,
             schema_=self.schema_wanted,
@@ -171,6 +158,17 @@ class HubDatabase(Resource):
                 f"and {self.schema_wanted} was expected",
                 "please report it: installer/locks/server.schemas does not fit server.txt",
             )
+
+    def _check_configuration(self) -> None:
+        python = self.environment / "bin" / "python"
+        try:
+            run([python, "-I", "-m", "installer.hub.check_config", paths.HUB_CONFIG], user=paths.HUB_USER, timeout=120)
+        except CommandFailed as failed:
+            raise Problem(
+                f"{paths.HUB_UNIT} was not stopped for its database: its configuration is refused",
+                "mend what is named above, then run the same command again",
+                failed.detail,
+            ) from failed
 
     def _check_room(self) -> None:
         size = paths.HUB_DATABASE.lstat().st_size
