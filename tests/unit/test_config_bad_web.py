@@ -49,7 +49,8 @@ CASES = {
     ),
     "server": Bad("web: {server: apache}\n", 1, "web.server", "not a choice", "nginx or none", '"apache"', "web: {s"),
     "unclear mode": Bad(
-        "tls: {mode: on}\n", 1, "tls.mode", "not a choice", "self-signed or letsencrypt or files or off", '"on" (YAML 1.1 reads true', "tls: {"
+        "tls: {mode: on}\n", 1, "tls.mode", "not a choice", "self-signed or letsencrypt or files or off",
+        '"on" (YAML 1.1 reads true', "tls: {",
     ),
     "apps without nginx": Bad(
         "web: {server: none}\napps: [{path: /x/, root: /srv/x}]\n", 2, "apps", "beside web.server: none",
