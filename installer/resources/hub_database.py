@@ -56,6 +56,13 @@ class HubDatabase(Resource):
     @property
     def implied_needs(self) -> tuple[str, ...]:
         """All that the hub's start needs: it comes last before that, since the hub stands still for it."""
+        secrets = (
+            paths.COOKIE_SECRET,
+            paths.PROXY_AUTH_TOKEN,
+            paths.CULLER_TOKEN,
+            paths.INSTALLER_TOKEN,
+            paths.APPS_TOKEN,
+        )
         sockets = (paths.PAM_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT)
         return (
             f"account:{paths.HUB_USER}",
@@ -64,6 +71,7 @@ class HubDatabase(Resource):
             f"file:{paths.HUB_CONFIG}",
             f"link:{paths.VENV}",
             *(f"service:{unit}" for unit in (paths.PROXY_UNIT, *sockets)),
+            *(f"secret:{path}" for path in secrets),
         )
 
     @property

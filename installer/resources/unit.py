@@ -112,6 +112,7 @@ class Service(Resource):
         """Enable it, check, and start or refresh it; returns when the unit itself says that it is up."""
         begun, reading = time.time(), refreshes.reading(self.files)
         if self.unit in _STANDS_STILL_FOR and self.probe() == self.wanted():
+            refreshes.note(self.unit, reading)
             return  # it has been started again already, with all that it reads as it is now
         try:
             if self.check:
