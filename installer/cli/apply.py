@@ -11,8 +11,10 @@ from rich.markup import escape
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
+from installer.commands import tls
 from installer.commands.alone import alone
 from installer.commands.older import refuse_older
+from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import Situation, look
 from installer.engine.plan import Plan
 from installer.host import paths
@@ -46,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         since = situation.store.interrupted()
         if since is not None:
             output.note(f"The run of {since} did not come to its end; this one goes on from there.")
+        refuse_taken(situation.site)
         plan = situation.plan()
         refuse_older(situation, plan)
         # A run that was killed while it verified has left nothing to change, and still has to be verified.
@@ -99,8 +102,7 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
         f"            add one: sudo gpasswd --add NAME {paths.MEMBERS_GROUP}",
         f"  admins    {escape(', '.join(site.admin_users)) or 'nobody'}",
         *_admin_lines(situation, first=applied.generation.number == 1),
-        f"  browser   warns until it trusts this machine's own CA: {escape(site.url.partition('//')[2].split('/')[0])}"
-        "/jupyterhub-ca.crt",
+        *_certificate_lines(situation, applied.generation.degraded),
         f"  config    {paths.CONFIG_FILE}, {paths.CONF_D}/*.py",
         f"  data      {paths.HUB_STATE} (the hub's), /home (people's)",
         *_kernel_lines(situation, applied.generation.degraded),
@@ -109,6 +111,28 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
         "",
         "  next      sudo python3 -m installer status",
     ]
+
+
+def _certificate_lines(situation: Situation, degraded: Mapping[str, str]) -> list[str]:
+    site = situation.site
+    own_ca = f"{escape(site.url.partition('//')[2].split('/')[0])}/jupyterhub-ca.crt"
+    lines = [f"  browser   warns until it trusts this machine's own CA: {own_ca}"]
+    missing = [reason for key, reason in degraded.items() if key.startswith("acme-certificate:")]
+    if missing:
+        lines = [
+            f"  browser   [yellow]warns, since there is no certificate of the CA yet:[/] {escape(missing[0])}",
+            f"            the next apply asks again, and {paths.CERTIFICATE_TIMER_UNIT} by itself",
+        ]
+    elif site.behind:
+        lines = [
+            f"  proxy     is to lead to {site.config.web.listens}: sudo python3 -m installer web snippet haproxy "
+            "(or apache, caddy)"
+        ]
+    elif site.config.tls.mode != "self-signed":
+        lines = [
+            f"  browser   sees the certificate in {paths.SITE_CERTIFICATE}, renewed by {paths.CERTIFICATE_TIMER_UNIT}"
+        ]
+    return [*lines, *(f"            [yellow]{escape(note)}[/]" for note in tls.notes(site))]
 
 
 def down_lines(applied: Applied) -> list[str]:
@@ -120,9 +144,10 @@ def down_lines(applied: Applied) -> list[str]:
 def _kernel_lines(situation: Situation, degraded: Mapping[str, str]) -> list[str]:
     requests = situation.site.kernels
     there = [request.name for request in requests if f"kernel:{request.name}" not in degraded]
+    failed = {key: reason for key, reason in degraded.items() if key.startswith("kernel:")}
     lines = [f"  kernels   {escape(', '.join(there)) or 'the Python of the server itself'}"]
-    lines += [f"            [yellow]{escape(key)} is missing:[/] {escape(reason)}" for key, reason in degraded.items()]
-    return [*lines, "            the next apply tries those again"] if degraded else lines
+    lines += [f"            [yellow]{escape(key)} is missing:[/] {escape(reason)}" for key, reason in failed.items()]
+    return [*lines, "            the next apply tries those again"] if failed else lines
 
 
 def _admin_lines(situation: Situation, *, first: bool) -> list[str]:

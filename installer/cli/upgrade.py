@@ -48,12 +48,14 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.dry_run or nothing:
             _show(upgrade_json(upgrade) if arguments.json else None, upgrade_lines(upgrade, whole=True))
             return ExitCode.DONE
-        asks = output.terminal() and not arguments.yes
-        if not arguments.json:
-            _show(None, upgrade_lines(upgrade, whole=asks))
-            if asks and not output.agreed("Upgrade?"):
+        if output.terminal() and not arguments.yes and not arguments.json:
+            _show(None, upgrade_lines(upgrade, whole=True))
+            if not output.agreed("Upgrade?"):
                 output.out.print("Nothing was changed.")
                 return ExitCode.DONE
+        elif not upgrade.plan.empty:
+            for line in upgrade_lines(upgrade, whole=False):
+                output.note(line)
         from installer.commands.apply import apply  # noqa: PLC0415 - an HTTP client, which asking needs not wait for
 
         applied = apply(upgrade.situation, upgrade.plan, asking(), output.Progress())

@@ -54,6 +54,7 @@ def apply(situation: Situation, plan: Plan, by: str, reporter: Reporter) -> Appl
 def bring_about(store: Store, site: Site, request: Request, plan: Plan, reporter: Reporter) -> Applied:
     """Carry a plan out, and see by a real server that the site is in order. Raises Problem, after going back."""
     spawn_seconds = 0.0
+    downtime = Downtime(site)
 
     def verify() -> None:
         nonlocal spawn_seconds
@@ -61,7 +62,8 @@ def bring_about(store: Store, site: Site, request: Request, plan: Plan, reporter
         health.wait_until_healthy(site)
         reporter.step("start a throw-away member's server, and stop it again")
         spawn_seconds = selftest.run_selftest(site)
+        downtime.end()  # kernels may be built now, for minutes
 
-    with Downtime(site) as downtime:
+    with downtime:
         generation = carry_out(store, request, plan, reporter, verify)
     return Applied(store.take_up_history(generation), spawn_seconds, prune(store), downtime.seconds)

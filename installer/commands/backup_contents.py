@@ -13,17 +13,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from installer.commands.backup_manifest import CONFIG, DATABASE, LARGEST_FILE, MEMBER, MOST_FILES, Folder, Item
+from installer.commands.backup_manifest import (
+    ACCOUNT_FILE,
+    CONFIG,
+    DATABASE,
+    LARGEST_FILE,
+    MEMBER,
+    MOST_FILES,
+    Folder,
+    Item,
+)
 from installer.config.models import Config
 from installer.host import files, paths
 from installer.host.archive import fits
 from installer.host.errors import Problem
+from installer.host.process import run
 from installer.host.trusted import changeable
 from installer.kernels import revisions
 from installer.kernels.environment_file import read_owned
 from installer.kernels.lock import LARGEST as LARGEST_LOCK
 
 _ROOTS = files.Ownership("root", "root", 0o600)
+_MOST_ACCOUNT_FILES = 100
+_LARGEST_ACCOUNT_FILE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -100,8 +112,12 @@ def collect(config: Config, config_text: str | None, generations: Path) -> Conte
     if config_text is not None:
         found.add_bytes(CONFIG, paths.CONFIG_FILE, config_text.encode(), files.Ownership("root", "root", 0o644))
     _add_directory(found, paths.ETC)
-    for path in named_files(config):
+    for path in kernel_files(config):
         found.add_bytes(f"files{path}", path, read_owned(path, largest=LARGEST_LOCK), _ROOTS)
+    for path in certificate_files(config):
+        add = _add_linked if path.is_symlink() else Contents.add
+        add(found, f"files{path}", path)
+    _add_acme_accounts(found)
     for name in revisions.kernels():
         prefix = revisions.current(name)
         if prefix is not None:
@@ -118,6 +134,19 @@ def collect(config: Config, config_text: str | None, generations: Path) -> Conte
 
 
 def named_files(config: Config) -> list[Path]:
+    """All files outside of /etc/jupyterhub that the config names."""
+    return sorted({*kernel_files(config), *certificate_files(config)})
+
+
+def certificate_files(config: Config) -> list[Path]:
+    """The admin's certificate and key, and what vouches for an ACME server, as far as they are outside."""
+    tls = config.tls
+    used = {"files": (tls.certificate, tls.key), "letsencrypt": (tls.ca_file,)}.get(tls.mode, ())
+    named = {Path(file) for file in used if file is not None}
+    return sorted(path for path in named if not path.is_relative_to(paths.ETC))
+
+
+def kernel_files(config: Config) -> list[Path]:
     """The files outside of /etc/jupyterhub that kernels of the config are made from."""
     named = {Path(file) for kernel in config.kernels for file in (kernel.environment, kernel.lock) if file is not None}
     return sorted(path for path in named if not path.is_relative_to(paths.ETC))
@@ -186,6 +215,20 @@ def _add_directory(found: Contents, directory: Path) -> None:
             _add_directory(found, entry)
         else:
             found.add(name, entry, only_roots=False)
+
+
+def _add_acme_accounts(found: Contents) -> None:
+    """Take up the keys of our accounts with CAs, read as the account that they are of: it can put links there."""
+    if not paths.ACME_CONFIG.is_dir():
+        return
+    words = ["find", str(paths.ACME_ACCOUNTS), "-type", "f", "-name", "*.json", "-printf", "%P\n"]
+    listed = run(words, user=paths.ACME_USER, check=False)
+    whose = files.Ownership(paths.ACME_USER, paths.ACME_USER, 0o600)
+    for name in sorted(listed.stdout.splitlines())[:_MOST_ACCOUNT_FILES]:
+        words = ["head", f"--bytes={_LARGEST_ACCOUNT_FILE}", "--", str(paths.ACME_ACCOUNTS / name)]
+        read = run(words, user=paths.ACME_USER, check=False)
+        if read.ok and ACCOUNT_FILE.fullmatch(name):
+            found.add_bytes(f"acme/{name}", paths.ACME_ACCOUNTS / name, read.stdout.encode(), whose)
 
 
 def _add_linked(found: Contents, name: str, link: Path) -> None:

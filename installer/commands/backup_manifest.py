@@ -2,7 +2,8 @@
 
 manifest.json
 etc/…                              /etc/jupyterhub, without what apply writes there
-files/…                            what the config names elsewhere: environment files and locks of kernels
+files/…                            what the config names elsewhere: environment files and locks of kernels, certificates
+acme/…                             accounts with CAs that certbot has made
 hub/jupyterhub.sqlite              the hub's database
 kernels/NAME/REVISION/…            kernel.lock and .complete of the revision in use
 generations/000001.json            what was applied when
@@ -37,12 +38,15 @@ _PLACES = re.compile(
     rf"etc/(?!{re.escape(paths.HUB_CONFIG.name)}$).+|files/.+|{re.escape(DATABASE)}"
     r"|kernels/[a-z0-9][a-z0-9._-]{0,31}/[0-9a-f]{12}/(kernel\.lock|\.complete)|generations/[0-9]{6}\.json"
 )
+ACCOUNT_FILE = re.compile(r"[A-Za-z0-9.:_-]+(/[A-Za-z0-9.:_-]+){2,6}\.json")
+"""An account's file, below where certbot keeps accounts: SERVER/PATH/ID/private_key.json."""
 MEMBER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
 """An account's name that programs can be given."""
 
 
 def _place(path: str) -> str:
-    if not has_no_detour(path) or not _PLACES.fullmatch(path):
+    account = path.startswith("acme/") and ACCOUNT_FILE.fullmatch(path.removeprefix("acme/"))
+    if not has_no_detour(path) or not (account or _PLACES.fullmatch(path)):
         raise ValueError(f"{path!r} is nothing that a backup has")
     return path
 
@@ -144,6 +148,7 @@ def target(path: str) -> Path:
     places = {
         "etc": paths.ETC,
         "files": Path("/"),
+        "acme": paths.ACME_ACCOUNTS,
         "hub": paths.HUB_STATE,
         "kernels": paths.RESTORED_KERNELS,
         "generations": paths.RESTORED_GENERATIONS,

@@ -11,13 +11,13 @@ import httpx
 from installer.commands import health
 from installer.features.site import Site
 
-_EVERY = 0.1
+_EVERY = 0.25
 _PATIENCE = 5.0
 """Seconds that an answer may take; a busy machine is slow, not down."""
 
 
 class Downtime:
-    """Measures while in the block; see `seconds`."""
+    """Measures while in the block, unless it is ended before; see `seconds`."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -38,26 +38,38 @@ class Downtime:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Measure no longer: what comes now is nothing that is done to the hub."""
         self._ended.set()
         self._thread.join()
 
     def _measure(self) -> None:
         last: float | None = None
         silent = False
+        client: httpx.Client | None = None
+        while not self._ended.is_set():
+            asked = time.monotonic()
+            client = client or self._client()
+            if client is not None and self._answers(client):
+                if silent and last is not None:
+                    self._seconds += time.monotonic() - last
+                silent, self._answered, last = False, True, asked
+            else:
+                silent = True
+                if client is not None:
+                    client.close()
+                client = None  # the certificate may be another one now
+            self._ended.wait(_EVERY)
+        if client is not None:
+            client.close()
+
+    def _client(self) -> httpx.Client | None:
         try:
-            client = health.front(self._site)
+            return health.front(self._site)
         except OSError:
-            return  # there is no certificate yet, so nobody is kept waiting
-        with client:
-            while not self._ended.is_set():
-                asked = time.monotonic()
-                if self._answers(client):
-                    if silent and last is not None:
-                        self._seconds += time.monotonic() - last
-                    silent, self._answered, last = False, True, asked
-                else:
-                    silent = True
-                self._ended.wait(_EVERY)
+            return None  # there is no certificate yet
 
     def _answers(self, client: httpx.Client) -> bool:
         try:

@@ -75,16 +75,17 @@ def _made(store: Store, number: int) -> datetime | None:
 
 
 def _unneeded(store: Store, now: datetime) -> list[Path]:
-    """Server environments that no generation has, no process uses, and no run has made lately. Raises Problem."""
+    """Environments that no generation has, no process uses, and no run has made lately. Raises Problem."""
     needed = {
         Path(str(entry["path"]))
         for number in store.numbers()
         for entry in store.generation(number).resources
-        if entry["kind"] == "environment"
+        if entry["kind"] in {"environment", "certbot"}
     }
     if paths.VENV.is_symlink():
         needed.add(paths.VENV.resolve())
-    there = [place for place in paths.SERVER_REVISIONS.iterdir() if _REVISION.fullmatch(place.name)]
+    kinds = [place for place in (paths.SERVER_REVISIONS, paths.CERTBOT_REVISIONS) if place.is_dir()]
+    there = [place for kind in kinds for place in kind.iterdir() if _REVISION.fullmatch(place.name)]
     # One that a run has built which then failed is there for the next run to use.
     before = (now - YOUNGEST).timestamp()
     old = [place for place in there if place not in needed and place.lstat().st_mtime < before]

@@ -30,7 +30,14 @@ from installer.resources.account import Membership
 from installer.resources.kinds import KINDS
 from installer.resources.revision_id import read_ingredients, revision_id
 
-_FIRST = (f"group:{paths.MEMBERS_GROUP}", f"account:{paths.HUB_USER}", f"directory:{paths.HUB_STATE}")
+_FIRST = (
+    f"group:{paths.MEMBERS_GROUP}",
+    f"account:{paths.HUB_USER}",
+    f"directory:{paths.HUB_STATE}",
+    f"account:{paths.ACME_USER}",
+    f"directory:{paths.ACME}",
+    f"directory:{paths.ACME_CONFIG}",
+)
 """What apply would make, and what has to be there before a database can be put in its place."""
 
 
@@ -112,7 +119,8 @@ def put_in_place(restoration: Restoration, report: backup.Report) -> None:
         files.write(paths.RESTORING, f"of {unpacked.manifest.host} of {unpacked.manifest.at}\n".encode(), mode=0o600)
         if restoration.occupied is not None:
             report("stopping the hub")
-            run(["systemctl", "stop", paths.CULLER_UNIT, paths.HUB_UNIT], check=False, timeout=180)
+            units = (paths.CULLER_UNIT, paths.HUB_UNIT, paths.CERTIFICATE_TIMER_UNIT, paths.ACME_UNIT)
+            run(["systemctl", "stop", *units], check=False, timeout=180)
         for resource in restoration.ground:
             before = resource.probe()
             if before != resource.wanted():
@@ -121,7 +129,7 @@ def put_in_place(restoration: Restoration, report: backup.Report) -> None:
         for path in restoration.extra:
             files.remove(path)
         _put_folders(unpacked)
-        for place in (paths.RESTORED_KERNELS, paths.RESTORED_GENERATIONS.parent):
+        for place in (paths.RESTORED_KERNELS, paths.RESTORED_GENERATIONS.parent, paths.ACME_ACCOUNTS):
             remove_tree(place)
         fresh = not Store(paths.INSTALLER_STATE, KINDS).numbers()
         for item in unpacked.manifest.items:
@@ -242,6 +250,8 @@ def _is_wanted(item: Item, *, fresh: bool) -> bool:
     area, *rest = item.path.split("/")
     if area == "generations":
         return fresh
+    if area == "acme":
+        return paths.ACME_CONFIG.is_dir()
     if area == "kernels":
         prefix = revisions.current(rest[0])
         return prefix is None or prefix.name != rest[1] or revisions.completed(prefix) is None
@@ -261,6 +271,8 @@ def _put_folders(unpacked: Unpacked) -> None:
 
 def _put(unpacked: Unpacked, item: Item) -> None:
     place = target(item.path)
+    if place.is_relative_to(paths.ACME_ACCOUNTS):
+        _make_account_folders(place.parent)
     place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     if item.path == DATABASE:
         # A journal of the database that was here would be played into this one.
@@ -273,6 +285,14 @@ def _put(unpacked: Unpacked, item: Item) -> None:
     ):
         while piece := source.read(1 << 16):
             stream.write(piece)
+
+
+def _make_account_folders(last: Path) -> None:
+    """Certbot keeps nothing but its own there; its account writes to them."""
+    for folder in reversed((last, *last.parents)):
+        if folder.is_relative_to(paths.ACME_ACCOUNTS) and not folder.is_dir():
+            folder.mkdir(mode=0o700)
+            files.own(folder, owner=paths.ACME_USER, group=paths.ACME_USER, mode=0o700)
 
 
 def _known(owner: str, group: str, mode: int) -> tuple[str, str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from installer.commands import first_admin, keeping, notify
+from installer.commands import first_admin, keeping, notify, tls
 from installer.config.load import Loaded, load_file
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -46,7 +46,9 @@ def look(keep: Sequence[str] = ()) -> Situation:
     """
     loaded = load_file(paths.CONFIG_FILE)
     notify.refuse_unfit(loaded.config.notify)
-    return seen(keeping.with_kept(loaded, keep) if keep else loaded, loaded.text)
+    situation = seen(keeping.with_kept(loaded, keep) if keep else loaded, loaded.text)
+    tls.refuse_unfit(situation.site)
+    return situation
 
 
 def seen(loaded: Loaded, found: str | None = None) -> Situation:

@@ -7,10 +7,11 @@ is added together with what makes it work, never before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
+from installer.config.apps import Apps
 from installer.config.channel_values import Channels
 from installer.config.kernel_values import (
     FilePath,
@@ -21,6 +22,9 @@ from installer.config.kernel_values import (
     Title,
 )
 from installer.config.kinds import Kind, Unfit, items, some_text
+from installer.config.section import Section
+from installer.config.section import setting as _setting
+from installer.config.tls_values import DirectoryUrl, HostNames, OutsideAddress, PlainFile, Switch, is_public
 from installer.config.values import (
     AccountNames,
     Count,
@@ -32,22 +36,12 @@ from installer.config.values import (
     UrlPath,
     duration_text,
 )
+from installer.config.web import Web
 from installer.host import paths
 
 _MINUTE = 60
 _SELDOMEST = 5 * _MINUTE
 """How often the culler looks at least, unless it is told otherwise."""
-
-
-def _setting(default: object, description: str, *, example: object, unset: str | None = None) -> Any:  # noqa: ANN401
-    """One row of the table; `unset` says in words what a default of None comes to."""
-    return Field(default, description=description, examples=[example], json_schema_extra={"unset": unset})
-
-
-class Section(BaseModel):
-    """Keys that belong together; frozen, and nothing but what is listed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Hub(Section):
@@ -81,11 +75,85 @@ class Auth(Section):
 class Tls(Section):
     """Where the certificate comes from."""
 
-    mode: Literal["self-signed"] = _setting(
+    mode: Literal["self-signed", "letsencrypt", "files", "off"] = _setting(
         "self-signed",
-        "`self-signed` is a certificate by a small authority of this host's own.",
+        "`self-signed` is a certificate by a small authority of this host's own; `letsencrypt` one that browsers "
+        "trust, by Let's Encrypt or another ACME server, whose terms you agree to with it; `files` your own; `off` is "
+        "for a site behind another proxy, which has the certificate.",
         example="self-signed",
     )
+    names: HostNames = _setting(
+        (),
+        "More names and addresses that the site is asked for by; with `letsencrypt` all that the certificate is for, "
+        "`hub.domain` among them.",
+        example=["hub.example.org", "jupyter.example.org"],
+    )
+    certificate: PlainFile | None = _setting(
+        None,
+        "For `files`: the site's certificate, and behind it those that lead to its authority.",
+        example="/etc/ssl/hub/fullchain.pem",
+        unset="none",
+    )
+    key: PlainFile | None = _setting(
+        None,
+        "For `files`: the certificate's private key, without a passphrase.",
+        example="/etc/ssl/hub/privkey.pem",
+        unset="none",
+    )
+    email: OutsideAddress | None = _setting(
+        None,
+        "For `letsencrypt`: where the CA writes to if something is wrong with the account.",
+        example="ada@example.org",
+        unset="none is given",
+    )
+    staging: Switch = _setting(
+        False,
+        "For `letsencrypt`: ask Let's Encrypt's server for trials, whose certificates browsers don't trust.",
+        example=False,
+    )
+    directory_url: DirectoryUrl | None = _setting(
+        None,
+        "For `letsencrypt`: another ACME server, an institution's own for instance.",
+        example="https://ca.example.org/acme/directory",
+        unset="Let's Encrypt's",
+    )
+    ca_file: PlainFile | None = _setting(
+        None,
+        "For `letsencrypt`: the certificate of the authority that vouches for the ACME server itself.",
+        example="/etc/ssl/ca.example.org.pem",
+        unset="those that this machine trusts",
+    )
+    preflight: Switch = _setting(
+        True,
+        "For `letsencrypt`: see that the names lead here, on port 80, before the CA is asked. `false` for a machine "
+        "that can't reach itself by its public address.",
+        example=False,
+    )
+    hsts: Switch | None = _setting(
+        None,
+        "Have browsers insist on https for two years (Strict-Transport-Security). They then refuse the site for as "
+        "long as its certificate is by an authority that they don't know.",
+        example=False,
+        unset="true for `files`, and for `letsencrypt` with Let's Encrypt's trusted certificates",
+    )
+
+    @property
+    def strict(self) -> bool:
+        """Whether browsers are to insist on https."""
+        if self.hsts is not None:
+            return self.hsts
+        if self.mode == "letsencrypt":
+            return not self.staging and self.directory_url is None
+        return self.mode == "files"
+
+    @model_validator(mode="after")
+    def _has_files(self) -> Tls:
+        for name in ("certificate", "key"):
+            if self.mode == "files" and getattr(self, name) is None:
+                raise Unfit(f"files without a {name}", expected="certificate and key beside it", below=("mode",))
+        if self.staging and self.directory_url is not None:
+            raise Unfit("beside directory_url", expected="one of staging and directory_url", below=("staging",))
+        return self
 
 
 class Culler(Section):
@@ -176,6 +244,8 @@ class Backup(Section):
 
 class KernelEntry(Section):
     """An entry of `kernels` that says more than a name: what is in the environment, and how people see it."""
+
+    by_name: ClassVar[bool] = True
 
     name: KernelName = _setting(
         ...,
@@ -281,6 +351,7 @@ class Config(Section):
     hub: Hub = Hub()
     auth: Auth = Auth()
     tls: Tls = Tls()
+    web: Web = Web()
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()
@@ -305,6 +376,59 @@ class Config(Section):
         example="python",
         unset="the first of kernels",
     )
+    apps: Apps = _setting(
+        (),
+        "Other services under paths of the same site.",
+        example=[{"path": "/rstudio/", "upstream": "http://127.0.0.1:8787", "read_timeout": "20d"}],
+    )
+
+    @model_validator(mode="after")
+    def _apps_have_nginx(self) -> Config:
+        if self.web.server == "none" and self.apps:
+            raise Unfit("beside web.server: none", expected="nginx, which leads to them", below=("apps",))
+        return self
+
+    @model_validator(mode="after")
+    def _apps_leave_the_hub_its_path(self) -> Config:
+        base = self.hub.base_url
+        for place, app in enumerate(self.apps):
+            if base != "/" and base.startswith(app.path):
+                raise Unfit(
+                    "the hub's own path" if base == app.path else "above the hub's own path",
+                    expected=f"a path that {base} (hub.base_url) isn't below",
+                    below=("apps", place, "path"),
+                )
+        return self
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """What a public certificate is for."""
+        return self.tls.names or ((self.hub.domain,) if self.hub.domain else ())
+
+    @model_validator(mode="after")
+    def _has_names_that_a_ca_can_see(self) -> Config:
+        if self.tls.mode != "letsencrypt":
+            return self
+        names = self.certificate_names
+        if not names:
+            raise Unfit(
+                "letsencrypt without a name", expected="hub.domain or tls.names beside it", below=("tls", "mode")
+            )
+        if self.hub.domain and self.hub.domain not in names:
+            raise Unfit(
+                "without hub.domain", [*names, self.hub.domain], expected=f"{self.hub.domain} among them",
+                below=("tls", "names"),
+            )  # fmt: skip
+        private = next((name for name in names if not is_public(name)), None)
+        if private is not None and self.tls.directory_url is None:
+            below = ("tls", "names", names.index(private)) if self.tls.names else ("hub", "domain")
+            raise Unfit(
+                "a name that the public CA can't reach",
+                expected="a public name or address, with letsencrypt",
+                found=f'"{private}"',
+                below=below,
+            )
+        return self
 
     @model_validator(mode="after")
     def _default_is_a_kernel(self) -> Config:

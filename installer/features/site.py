@@ -49,13 +49,14 @@ class Site:
     @property
     def names(self) -> tuple[str, ...]:
         """DNS names that the site answers to, the one that people should use first."""
-        named = (self.config.hub.domain, self.facts.fqdn, self.facts.hostname)
+        named = (self.config.hub.domain, *self.config.tls.names, self.facts.fqdn, self.facts.hostname)
         return tuple(dict.fromkeys(name for name in named if name and not _is_address(name)))
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """IP addresses that the site answers to, loopback last."""
-        given = [self.config.hub.domain] if self.config.hub.domain and _is_address(self.config.hub.domain) else []
+        named = (self.config.hub.domain, *self.config.tls.names)
+        given = [name for name in named if name and _is_address(name)]
         return tuple(dict.fromkeys((*given, *self.facts.addresses, "127.0.0.1", "::1")))
 
     @property
@@ -63,6 +64,8 @@ class Site:
         """The name or address to type into a browser."""
         if self.config.hub.domain:
             return self.config.hub.domain
+        if self.config.tls.names:
+            return self.config.tls.names[0]
         return self.facts.fqdn if "." in self.facts.fqdn or not self.facts.addresses else self.facts.addresses[0]
 
     @property
@@ -70,6 +73,16 @@ class Site:
         """Where the hub is found."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"https://{host}{self.config.hub.base_url}"
+
+    @property
+    def behind(self) -> bool:
+        """Whether another proxy stands in front, with the certificate."""
+        return self.config.tls.mode == "off"
+
+    @property
+    def has_nginx(self) -> bool:
+        """Whether nginx answers, rather than another proxy alone."""
+        return not self.behind or self.config.web.server == "nginx"
 
     @property
     def admin_users(self) -> tuple[str, ...]:

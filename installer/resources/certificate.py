@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import ClassVar
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
 from installer.engine.resource import Attributes, Resource
 from installer.host import files
-
-CA_DAYS = 3650
-SITE_DAYS = 397
-"""Browsers accept no longer life of a site's certificate (CA/Browser Forum Baseline Requirements 6.3.2, 2020)."""
-RENEW_DAYS = 60
-_SKEW = timedelta(hours=1)
+from installer.pki.issuing import new_authority, new_site
+from installer.pki.pair import (
+    Pair,
+    has_expired,
+    is_overdue,
+    is_signed_by,
+    names_of,
+    read_certificate,
+    read_key,
+)
 
 
 class CertificateAuthority(Resource):
@@ -49,27 +44,16 @@ class CertificateAuthority(Resource):
 
     def probe(self) -> Attributes | None:
         """The same, as they are; the name is fixed when it is made, so that clients go on trusting it."""
-        certificate, key = _read(self.certificate), _read_key(self.key_file)
-        if certificate is None and key is None:
+        if not self.certificate.exists() and not self.key_file.exists():
             return None
-        return {"state": _state(certificate, key), "key mode": _mode(self.key_file)}
+        return {"state": state_of(self.certificate, self.key_file), "key mode": mode_of(self.key_file)}
 
     def realize(self, before: Attributes | None) -> None:
         """Make a new one; or, where only the key's mode was wrong, set that right."""
         if before is not None and before["state"] == "valid":
             files.write(self.key_file, self.key_file.read_bytes(), mode=0o600)
             return
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.common_name[:64])])
-        identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        certificate = (
-            _begun(name, name, key.public_key(), CA_DAYS)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(signs_certificates=True), critical=True)
-            .add_extension(identifier, critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        _write(self.key_file, key, self.certificate, [certificate])
+        new_authority(self.common_name).write(self.certificate, self.key_file)
 
     def remove(self) -> None:
         """Remove certificate and key."""
@@ -81,6 +65,7 @@ class SiteCertificate(Resource):
     """The site's certificate, signed by our CA.
 
     names: DNS names and IP addresses that it is for, the first one as its common name.
+    stand_in: whether it is there for as long as there is none by somebody else; what they have signed is left alone.
     """
 
     kind: ClassVar[str] = "certificate"
@@ -90,6 +75,7 @@ class SiteCertificate(Resource):
     ca_certificate: Path
     ca_key: Path
     names: tuple[str, ...]
+    stand_in: bool = False
 
     @property
     def name(self) -> str:
@@ -112,40 +98,37 @@ class SiteCertificate(Resource):
 
     def probe(self) -> Attributes | None:
         """The same, as they are."""
-        certificate, key = _read(self.certificate), _read_key(self.key_file)
-        if certificate is None and key is None:
+        if not self.certificate.exists() and not self.key_file.exists():
             return None
-        authority = _read(self.ca_certificate)
-        ours = certificate is not None and authority is not None and _signed_by(certificate, authority)
+        certificate = read_certificate(self.certificate)
+        authority = read_certificate(self.ca_certificate)
+        ours = certificate is not None and authority is not None and is_signed_by(certificate, authority)
+        if self.stand_in and not ours and self._is_good():
+            return self.wanted()
         return {
-            "state": _state(certificate, key),
-            "names": ", ".join(sorted(_names(certificate))) if certificate else "",
+            "state": state_of(self.certificate, self.key_file),
+            "names": ", ".join(sorted(names_of(certificate))) if certificate else "",
             "signed by": "our CA" if ours else "another",
-            "key mode": _mode(self.key_file),
+            "key mode": mode_of(self.key_file),
         }
+
+    def _is_good(self) -> bool:
+        """Whether it fits its key, which is closed, and is valid still; that it gets old, its own resource sees."""
+        pair = _pair(self.certificate, self.key_file)
+        return isinstance(pair, Pair) and not has_expired(pair.leaf) and mode_of(self.key_file) == "0600"
 
     def refreshed(self, observed: Attributes | None) -> Attributes | None:
         """A new CA hasn't signed it."""
+        if self.stand_in and observed == self.wanted():
+            return self.probe()
         return observed and {**observed, "signed by": "another"}
 
     def realize(self, before: Attributes | None) -> None:
         """Make a new key and have our CA sign it."""
-        authority, authority_key = _read(self.ca_certificate), _read_key(self.ca_key)
+        authority, authority_key = read_certificate(self.ca_certificate), read_key(self.ca_key)
         if authority is None or authority_key is None:
             raise FileNotFoundError(self.ca_certificate)
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.names[0][:64])])
-        issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-        certificate = (
-            _begun(subject, authority.subject, key.public_key(), SITE_DAYS)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in self.names]), critical=False)
-            .add_extension(issuer_id, critical=False)
-            .sign(authority_key, hashes.SHA256())
-        )
-        _write(self.key_file, key, self.certificate, [certificate, authority])
+        new_site(Pair((authority,), authority_key), self.names).write(self.certificate, self.key_file)
 
     def remove(self) -> None:
         """Remove certificate and key."""
@@ -153,85 +136,25 @@ class SiteCertificate(Resource):
         files.remove(self.key_file)
 
 
-def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
-    start = datetime.now(timezone.utc) - _SKEW
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=days))
-    )
+def state_of(certificate: Path, key_file: Path) -> str:
+    """How a certificate with its key is, in a few words."""
+    pair = _pair(certificate, key_file)
+    if isinstance(pair, str):
+        return pair
+    return f"expires on {pair.leaf.not_valid_after_utc:%Y-%m-%d}" if is_overdue(pair.leaf) else "valid"
 
 
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates, key_cert_sign=signs_certificates, crl_sign=signs_certificates,
-        content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,
-        encipher_only=False, decipher_only=False,
-    )  # fmt: skip
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _names(certificate: x509.Certificate) -> list[str]:
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    return [*extension.get_values_for_type(x509.DNSName), *map(str, extension.get_values_for_type(x509.IPAddress))]
-
-
-def _read(path: Path) -> x509.Certificate | None:
-    try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-
-
-def _read_key(path: Path) -> ec.EllipticCurvePrivateKey | None:
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
-    except (OSError, ValueError, TypeError):
-        return None
-    return key if isinstance(key, ec.EllipticCurvePrivateKey) else None
-
-
-def _state(certificate: x509.Certificate | None, key: ec.EllipticCurvePrivateKey | None) -> str:
-    if certificate is None or key is None:
-        return "incomplete"
-    if certificate.public_key() != key.public_key():
-        return "of another key"
-    now = datetime.now(timezone.utc)
-    if certificate.not_valid_after_utc - timedelta(days=RENEW_DAYS) < now:
-        return f"expires on {certificate.not_valid_after_utc:%Y-%m-%d}"
-    return "valid"
-
-
-def _signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
-
-
-def _mode(path: Path) -> str:
+def mode_of(path: Path) -> str:
+    """A file's mode."""
     try:
         return f"{files.ownership(path).mode:04o}"
     except (FileNotFoundError, NotADirectoryError):
         return "absent"
 
 
-def _write(key_file: Path, key: ec.EllipticCurvePrivateKey, path: Path, chain: Sequence[x509.Certificate]) -> None:
-    """Key first: nginx reads both only when it is told to, and by then both are there."""
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    files.write(key_file, pem, mode=0o600)
-    files.write(path, b"".join(member.public_bytes(serialization.Encoding.PEM) for member in chain), mode=0o644)
+def _pair(certificate: Path, key_file: Path) -> Pair | str:
+    """Both together; where they are none, why."""
+    leaf, key = read_certificate(certificate), read_key(key_file)
+    if leaf is None or key is None:
+        return "incomplete"
+    return Pair((leaf,), key) if leaf.public_key() == key.public_key() else "of another key"

@@ -179,7 +179,7 @@ def replace(source: Path, target: Path, schema: str, *, migrating_with: Path | N
         hint = (
             f"make room (df -h {target.parent}), then try again"
             if "full" in said[0]
-            else "see what is wrong with it: sudo python3 -m installer doctor"
+            else "mend that, then run the same command again; sudo python3 -m installer doctor may know more"
         )
         raise Problem(f"the hub's database can't be {doing}: {said[0]}", hint) from failed
 

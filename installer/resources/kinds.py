@@ -13,7 +13,10 @@ from installer.engine.resource import Resource
 _CLASSES = {
     "account": "account.Account",
     "ca": "certificate.CertificateAuthority",
+    "acme-certificate": "acme_certificate.AcmeCertificate",
+    "certbot": "server_environment.CertbotEnvironment",
     "certificate": "certificate.SiteCertificate",
+    "own-certificate": "own_certificate.OwnCertificate",
     "database": "hub_database.HubDatabase",
     "directory": "directory.Directory",
     "disabled-site": "nginx_site.DisabledSite",

@@ -1,4 +1,4 @@
-"""What a server environment is made of, and the name that follows from it: same ingredients, same revision."""
+"""What an environment of ours is made of, and the name that follows from it: same ingredients, same revision."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ RECIPE = 1
 CHECKOUT = Path(__file__).resolve().parents[2]
 """Where this installer runs from; its locks and the hub's code are read there."""
 
+_KEEPING = ("errors", "files", "paths", "process", "refreshes", "systemd")
+"""What the code that keeps the certificate fresh (installer/pki) stands on."""
+
 _PROGRAMS = {"sudospawner-singleuser": "sudospawner_singleuser.py"}
 """Our programs in the environment's own bin (sudospawner looks for this one beside itself), and their sources."""
 
 
 @dataclass(frozen=True)
 class Ingredients:
-    """Everything that decides what is in a server environment.
+    """Everything that decides what is in an environment.
 
     requirements: the locked list of Python packages.
-    proxy_package, proxy_lock: npm's package.json and package-lock.json of the proxy.
-    modules: our own code for the hub, by path below installer/hub.
+    proxy_package, proxy_lock: npm's package.json and package-lock.json of the proxy; empty where there is none in it.
+    modules: our own code that runs in it, by path below installer.
     programs: what stands in its bin beside the packages' own programs, by name.
     python: version of the Python it is built for, with all three numbers.
     machine: processor, as `uname -m` says it.
@@ -41,15 +44,30 @@ class Ingredients:
 def read_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> Ingredients:
     """What a server environment built from `checkout` is made of."""
     locks = checkout / "installer" / "locks"
-    hub = checkout / "installer" / "hub"
+    ours = checkout / "installer"
+    modules = [*(ours / "hub").rglob("*.py"), *(ours / "pki").rglob("*.py")]
+    modules += [ours / "host" / f"{name}.py" for name in _KEEPING]
     return Ingredients(
         requirements=(locks / "server.txt").read_bytes(),
         proxy_package=(locks / "proxy" / "package.json").read_bytes(),
         proxy_lock=(locks / "proxy" / "package-lock.json").read_bytes(),
-        modules={str(file.relative_to(hub)): file.read_bytes() for file in hub.rglob("*.py")},
+        modules={str(file.relative_to(ours)): file.read_bytes() for file in modules},
         programs={
             name: (checkout / "installer" / "libexec" / source).read_bytes() for name, source in _PROGRAMS.items()
         },
+        python=python,
+        machine=machine,
+    )
+
+
+def read_certbot_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> Ingredients:
+    """What certbot's environment built from `checkout` is made of."""
+    return Ingredients(
+        requirements=(checkout / "installer" / "locks" / "certbot.txt").read_bytes(),
+        proxy_package=b"",
+        proxy_lock=b"",
+        modules={},
+        programs={},
         python=python,
         machine=machine,
     )

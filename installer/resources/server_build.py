@@ -1,4 +1,4 @@
-"""Building a server environment in its place: an account without rights runs uv and npm, root takes over the result."""
+"""Building an environment in its place: an account without rights runs uv and npm, root takes over the result."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ MARKER = ".complete"
 """Written last into a revision, with its id: a directory without it is a build that was killed."""
 
 _ROOM = 1_200_000_000
+_ROOM_WITHOUT_NODE = 200_000_000
 _LONGEST = 1800.0
 
 
@@ -53,16 +54,20 @@ def discard(revision: Path) -> None:
         shutil.rmtree(revision)
 
 
-def build(revision: Path, python: Path, ingredients: Ingredients) -> None:
-    """Make `revision` from its ingredients; whatever was at that path before is removed. Raises Problem."""
-    _check_room(revision)
+def build(revision: Path, python: Path, ingredients: Ingredients, what: str) -> None:
+    """Make `revision` from its ingredients; whatever was at that path before is removed. Raises Problem.
+
+    what: how people call it.
+    """
+    _check_room(revision, _ROOM if ingredients.proxy_lock else _ROOM_WITHOUT_NODE, what)
     try:
         discard(revision)
         try:
-            _build_as_builder(revision, python, ingredients)
+            _build_as_builder(revision, python, ingredients, what)
             _take_over(revision)
             _drop_build_tools(revision)
-            add_our_code(revision, ingredients)
+            if ingredients.modules:
+                add_our_code(revision, ingredients)
             run(["sync", "--file-system", revision], timeout=_LONGEST)
         except (OSError, Problem):
             discard(revision)  # half of it helps nobody, and may be what filled the disk
@@ -73,17 +78,20 @@ def build(revision: Path, python: Path, ingredients: Ingredients) -> None:
     files.fsync_directory(revision.parent)
 
 
-def _build_as_builder(revision: Path, python: Path, ingredients: Ingredients) -> None:
+def _build_as_builder(revision: Path, python: Path, ingredients: Ingredients, what: str) -> None:
     builder = pwd.getpwnam(paths.BUILD_USER)
-    uv_cache, npm_cache = (_cache(name, builder) for name in ("uv", "npm"))
-    with _staging(revision.name, ingredients) as staging:
-        revision.mkdir()
-        for name in ("package.json", "package-lock.json"):
-            shutil.copyfile(staging / name, revision / name)
-            (revision / name).chmod(0o644)
-        os.chown(revision, builder.pw_uid, builder.pw_gid)
-        _install_python_packages(revision, python, staging, uv_cache)
-        _install_proxy(revision, npm_cache)
+    try:
+        with _staging(revision.name, ingredients) as staging:
+            revision.mkdir()
+            for name in ("package.json", "package-lock.json") if ingredients.proxy_lock else ():
+                shutil.copyfile(staging / name, revision / name)
+                (revision / name).chmod(0o644)
+            os.chown(revision, builder.pw_uid, builder.pw_gid)
+            _install_python_packages(revision, python, staging, _cache("uv", builder))
+            if ingredients.proxy_lock:
+                _install_proxy(revision, _cache("npm", builder))
+    except CommandFailed as failed:
+        raise explained(failed, f"building {what}") from failed
 
 
 def _take_over(revision: Path) -> None:
@@ -95,12 +103,12 @@ def _take_over(revision: Path) -> None:
     seal(revision)
 
 
-def _check_room(revision: Path) -> None:
+def _check_room(revision: Path, needed: int, what: str) -> None:
     for place in (revision.parent, paths.CACHE):
         free = shutil.disk_usage(place).free
-        if free < _ROOM:
+        if free < needed:
             raise Problem(
-                f"{place} has {free // 1_000_000} MB free; the server environment needs {_ROOM // 1_000_000} MB there",
+                f"{place} has {free // 1_000_000} MB free; {what} needs {needed // 1_000_000} MB there",
                 "make room (see `df -h`), then run apply again",
             )
 
@@ -122,7 +130,7 @@ def _staging(name: str, ingredients: Ingredients) -> Iterator[Path]:
         staging.mkdir()
         staging.chmod(0o755)
         for file, content in (
-            ("server.txt", ingredients.requirements),
+            ("requirements.txt", ingredients.requirements),
             ("package.json", ingredients.proxy_package),
             ("package-lock.json", ingredients.proxy_lock),
         ):
@@ -143,7 +151,7 @@ def _install_python_packages(revision: Path, python: Path, staging: Path, cache:
     _as_builder(
         [
             uv, "pip", "install", "--quiet", "--python", revision / "bin" / "python", "--require-hashes", "--no-deps",
-            "--only-binary", ":all:", "--compile-bytecode", "--requirement", staging / "server.txt",
+            "--only-binary", ":all:", "--compile-bytecode", "--requirement", staging / "requirements.txt",
         ],
         revision,
         environment,
@@ -166,10 +174,7 @@ def _install_proxy(revision: Path, cache: Path) -> None:
 
 
 def _as_builder(argv: list[str | Path], revision: Path, environment: dict[str, str]) -> None:
-    try:
-        run(argv, env=environment, cwd=revision, user=paths.BUILD_USER, timeout=_LONGEST)
-    except CommandFailed as failed:
-        raise explained(failed, "building the server environment") from failed
+    run(argv, env=environment, cwd=revision, user=paths.BUILD_USER, timeout=_LONGEST)
 
 
 def _drop_build_tools(revision: Path) -> None:
@@ -186,8 +191,8 @@ def _drop_build_tools(revision: Path) -> None:
 def add_our_code(revision: Path, ingredients: Ingredients) -> None:
     """Put our modules, with their bytecode, and our programs into a revision that is already root's."""
     package = site_packages(revision) / "installer"
-    modules = {f"hub/{name}": content for name, content in ingredients.modules.items()}
-    for name, content in {"__init__.py": b"", "hub/__init__.py": b"", **modules}.items():
+    folders = {str(Path(name).parent / "__init__.py"): b"" for name in ingredients.modules}
+    for name, content in {"__init__.py": b"", **folders, **ingredients.modules}.items():
         file = package / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)

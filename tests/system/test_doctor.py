@@ -425,7 +425,6 @@ def test_what_is_missing_comes_back_with_an_apply(patient: Machine) -> None:
         ("PAM", "jupyterhub is missing", APPLY),
         ("certificate", "is not for 10.", APPLY),
         ("certificate", "nginx shows another certificate", "sudo systemctl reload nginx"),
-        ("certificate", "expires on", APPLY),
         ("units", "jupyterhub-culler.service is not there", APPLY),
         ("Python", "python3.9 is gone", APPLY),
         ("drift", "passwords was changed by hand", APPLY),

@@ -212,7 +212,7 @@ def test_what_is_refused_changes_nothing(campus: Machine) -> None:
     assert "error: there is no generation 999\n" in refused("diff", "1", "999")
     for edit, wrong in (
         (lambda text: text[: len(text) // 2], "can't be read: "),
-        (lambda text: text.replace('"format": 1', '"format": 2'), "newer version"),
+        (lambda text: text.replace('"format": 2', '"format": 3'), "newer version"),
         (lambda text: text.replace('"kind": "unit"', '"kind": "moon"'), "moon"),
     ):
         with edited(campus, 1, edit) as path:
@@ -230,7 +230,7 @@ def test_what_is_refused_changes_nothing(campus: Machine) -> None:
     try:
         said = refused("rollback", "1")
         assert "has the schema f00dfeedbeef, of a newer version of JupyterHub" in said
-        assert f"there are: {DATABASE}.copy" in said
+        assert "and the copy from before is gone" in said
     finally:
         campus.run(["mv", f"{DATABASE}.copy", DATABASE])
         campus.run(["systemctl", "restart", "jupyterhub.service"])

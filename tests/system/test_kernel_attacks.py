@@ -224,7 +224,7 @@ from installer.kernels.request import KernelRequest
 recipe = Recipe.model_validate({recipe!r})
 request = KernelRequest(name="evil", kernelspec="evil", recipe=recipe, channels=["file://{CHANNEL}"],
     packages=["data"], display_name="Evil", entry="evil")
-build.run_smoke_cell = lambda *_, **__: ("", 0.0)  # there is no hub here to run it in
+build.Trial.end = lambda _: ("", 0.0)  # there is no hub here to try it with
 prefix = build.ensure(request, build.solve(request, None, (), print), print)
 answer = [str(prefix), sorted(path.name for path in prefix.iterdir() if path.owner() == "root")]
 """,

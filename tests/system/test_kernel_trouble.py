@@ -413,7 +413,7 @@ def test_without_a_network(tiny_kernel_server: Layer, boot: Boot) -> None:
     assert clocks[-1] - clocks[0] < 10, result.stderr
     status = machine.run(["python3", "-m", "installer", "status"], cwd=CHECKOUT, check=False)
     assert status.code == 3
-    assert "could not be built by the last apply: no answer from the channel" in status.output
+    assert "could not be had by the last apply: no answer from the channel" in status.output
     (line,) = [line for line in asked(machine, "list") if line["name"] == "second"]
     assert (line["state"], "no answer" in line["reason"]) == ("pending", True)
     assert "isn't built yet: no answer" in refused(machine, "packages", "second")

@@ -17,7 +17,7 @@ PATH = "a path such as / or /jupyter/"
 NAME = "an account name such as ada"
 NAMES = "a list of account names such as [ada, grace]"
 DURATION = "a duration such as 1h, 30m or 90s"
-TOP = "a section with any of hub, auth, tls, culler"
+TOP = "a section with any of hub, auth, tls, web, culler"
 ONE_OF_HUB = "one of domain, base_url, admin_users"
 
 
@@ -102,7 +102,7 @@ CASES = {
     "text with an @": Bad("hub:\n  domain: @a\n", 2, "hub.domain", "not valid YAML", "keys and values", "'@'"),
     "impossible escape": Bad('hub:\n  domain: "\\U00ffffff"\n', 2, "hub.domain", "not valid YAML", "keys", "a mistake"),
     # --- keys
-    "unknown section": Bad("limits: {}\n", 1, "limits", "unknown key", "one of hub, auth, tls, culler", '"limits"'),
+    "unknown section": Bad("limits: {}\n", 1, "limits", "unknown key", "one of hub, auth, tls, web", '"limits"'),
     "misspelt section": Bad("hubb: {}\n", 1, "hubb", "unknown key", "one of hub", '"hubb"', "hub: {"),
     "misspelt key": Bad(
         "hub:\n  domian: a\n", 2, "hub.domian", "unknown key", ONE_OF_HUB, '"domian"', "hub: {domain: hub.example.org}"
@@ -209,7 +209,7 @@ CASES = {
     # --- auth and tls
     "unknown provider": Bad("auth: {provider: ldap}\n", 1, "auth.provider", "not a choice", "pam", '"ldap"', "auth: {"),
     "provider off": Bad("auth: {provider: off}\n", 1, "auth.provider", "not a choice", "pam", '"off" (YAML 1.1 reads'),
-    "unknown mode": Bad("tls: {mode: letsencrypt}\n", 1, "tls.mode", "not a choice", "self-signed", '"letsencrypt"'),
+    "unknown mode": Bad("tls: {mode: acme}\n", 1, "tls.mode", "not a choice", "self-signed", '"acme"'),
     "tls mode in a list": Bad("tls: {mode: [self-signed]}\n", 1, "tls.mode", "not a choice", "self-signed", "a list"),
     # --- culler
     "duration without unit": timeout("3600", "no unit", "the number 3600"),
@@ -244,6 +244,67 @@ CASES = {
         "culler: {timeout: 0, max_age: 1h30m, every: 2h}\n",
         1, "culler.every", "longer than culler.max_age", "at most 1h30m", '"2h"', "culler: {every: 5m}",
     ),
+    # --- the certificate
+    "letsencrypt without a name": Bad(
+        "tls: {mode: letsencrypt}\n", 1, "tls.mode", "letsencrypt without a name", "hub.domain or tls.names beside it",
+        '"letsencrypt"',
+    ),
+    "letsencrypt for a private name": Bad(
+        "hub: {domain: hub.lan}\ntls: {mode: letsencrypt}\n", 1, "hub.domain",
+        "a name that the public CA can't reach", "a public name or address", '"hub.lan"', "hub: {domain: ",
+    ),
+    "letsencrypt for a name without a dot": Bad(
+        "tls: {mode: letsencrypt, names: [hub]}\n", 1, "tls.names[0]", "a name that the public CA can't reach",
+        "a public name or address", '"hub"', "tls: {names: [hub.example.org, jupyter.example.org]}",
+    ),
+    "letsencrypt for a private address": Bad(
+        "tls: {mode: letsencrypt, names: [10.0.0.7]}\n", 1, "tls.names[0]", "a name that the public CA can't reach",
+        "a public name or address", '"10.0.0.7"',
+    ),
+    "letsencrypt for another name": Bad(
+        "hub: {domain: a.example.org}\ntls: {mode: letsencrypt, names: [b.example.org]}\n", 2, "tls.names",
+        "without hub.domain", "a.example.org among them", "a list", "tls: {names: [b.example.org, a.example.org]}",
+    ),
+    "a wildcard": Bad(
+        "tls: {names: ['*.example.org']}\n", 1, "tls.names[0]", "a wildcard", HOST, '"*.example.org"',
+        "tls: {names: [example.org]}",
+    ),
+    "a name in unicode": Bad(
+        "tls: {names: [bücher.example.org]}\n", 1, "tls.names[0]", "not ASCII", HOST, '"bücher.example.org"',
+        "tls: {names: [xn--bcher-kva.example.org]}",
+    ),
+    "a name with a scheme": Bad(
+        "tls: {names: ['https://hub.example.org']}\n", 1, "tls.names[0]", "a whole URL", HOST, '"https://hub',
+        "tls: {names: [hub.example.org]}",
+    ),
+    "a name with a port": Bad(
+        "tls: {names: ['hub.example.org:8443']}\n", 1, "tls.names[0]", "has a port", HOST, '"hub.example.org:8443"',
+        "tls: {names: [hub.example.org]}",
+    ),
+    "a single name": Bad(
+        "tls: {names: hub.example.org}\n", 1, "tls.names", "wrong type", "a list of names", '"hub.example.org"',
+        "tls: {names: [hub.example.org]}",
+    ),
+    "files without files": Bad(
+        "tls: {mode: files}\n", 1, "tls.mode", "files without a certificate", "certificate and key beside it", '"files"'
+    ),
+    "files without a key": Bad(
+        "tls: {mode: files, certificate: /etc/ssl/a.pem}\n", 1, "tls.mode", "files without a key", "key beside it",
+        '"files"',
+    ),
+    "a key in a home": Bad(
+        "tls: {key: /home/ada/key.pem}\n", 1, "tls.key", "in a home", "the path of a file", '"/home/ada/key.pem"'
+    ),
+    "two servers": Bad(
+        "tls: {staging: true, directory_url: 'https://ca.example.org/dir'}\n", 1, "tls.staging", "beside directory_url",
+        "one of staging", "true",
+    ),
+    "a server without TLS": Bad(
+        "tls: {directory_url: 'http://ca.example.org/dir'}\n", 1, "tls.directory_url", "without TLS", "the URL",
+        '"http://ca', 'tls: {directory_url: "https://ca.example.org/dir"}',
+    ),
+    "a local mailbox": Bad("tls: {email: root}\n", 1, "tls.email", "not a mail address", "a mail address", '"root"'),
+    "a switch in words": Bad("tls: {staging: 'yes'}\n", 1, "tls.staging", "wrong type", "true or false", '"yes"'),
 }  # fmt: skip
 
 

@@ -45,6 +45,8 @@ from installer.host import paths
 from installer.host.errors import Problem
 from installer.host.systemd import UnitState
 from installer.kernels.records import Finding as FileFinding
+from installer.resources.acme_certificate import AcmeCertificate
+from installer.resources.own_certificate import OwnCertificate
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)
 HUB = UnitState("jupyterhub.service", "loaded", "active", "running", "enabled", 12.0, "success")
@@ -150,6 +152,8 @@ def test_certificate() -> None:
     def of(days: float, begun: datetime = NOW - timedelta(days=1), digest: str = "ab") -> certificate.Certificate:
         return certificate.Certificate("hub.crt", begun, NOW + timedelta(days=days), digest)
 
+    long_ago = NOW - timedelta(days=390)
+
     def judged(
         *each: certificate.Certificate | None, missing: tuple[str, ...] = (), shown: str | None = "ab"
     ) -> list[Finding]:
@@ -157,16 +161,27 @@ def test_certificate() -> None:
 
     assert fine(judged(of(3000), of(300)))
     assert fine(judged(of(3000), of(300), shown=None)), "that nginx shows none is told of with the ports"
-    assert told(judged(of(3000), of(-1)), Severity.PROBLEM, "has expired on 2026-11-20", APPLY)
-    assert told(judged(of(3000), of(6)), Severity.PROBLEM, "expires on 2026-11-27", APPLY)
-    assert told(judged(of(3000), of(40)), Severity.WARNING, "expires on 2026-12-31", APPLY)
-    assert told(judged(of(50), of(300)), Severity.WARNING, "expires", APPLY)
+    assert told(judged(of(3000), of(-1, long_ago)), Severity.PROBLEM, "has expired on 2026-11-20", APPLY)
+    assert told(judged(of(3000), of(6, long_ago)), Severity.PROBLEM, "expires on 2026-11-27", APPLY)
+    assert told(judged(of(3000), of(40, long_ago)), Severity.WARNING, "expires on 2026-12-31", APPLY)
+    assert told(judged(of(50, long_ago), of(300)), Severity.WARNING, "expires", APPLY)
     early = judged(of(3000), of(300, begun=NOW + timedelta(days=1)))
     assert told(early, Severity.PROBLEM, "the clock is wrong", "sudo timedatectl set-ntp true")
     assert told(judged(of(3000), of(300), missing=["b.org"]), Severity.PROBLEM, "not for b.org", APPLY)  # type: ignore[arg-type]
     other = judged(of(3000), of(300), shown="cd")
     assert told(other, Severity.PROBLEM, "another certificate", "sudo systemctl reload nginx")
     assert told(judged(None, of(300)), Severity.PROBLEM, "missing", APPLY)
+    short = certificate.Certificate("hub.crt", NOW - timedelta(days=1), NOW + timedelta(days=5), "ab")
+    assert fine(judged(of(3000), short)), "six days are what some are for"
+
+
+def test_somebody_elses_certificate() -> None:
+    acme = AcmeCertificate(feature="tls", lineage="hub-1", names=("hub.example.org",), addresses=())
+    own = OwnCertificate(feature="tls", certificate=Path("/a.crt"), key_file=Path("/a.key"), names=("a",))
+    assert certificate.judge_other(acme, None) == []
+    mend = "sudo systemctl start jupyterhub-certificate.service"
+    assert told(certificate.judge_other(acme, "it was not asked yet"), Severity.PROBLEM, "not asked yet", mend)
+    assert told(certificate.judge_other(own, "it is newer"), Severity.PROBLEM, "/a.crt is not what nginx has", APPLY)
 
 
 # --- room, sizing, clock ---------------------------------------------------------------------------

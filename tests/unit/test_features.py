@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from installer.config.models import Backup, Config, Hub
+from installer.config.models import Backup, Config, Hub, Tls
 from installer.engine.graph import in_order
 from installer.engine.resource import Resource
 from installer.engine.store import Store, stored
-from installer.features import backup, web
+from installer.features import apps, backup, letsencrypt, tls, web
 from installer.features.everything import desired
 from installer.features.site import Admin, Site
 from installer.host import paths
 from installer.host.errors import Conflict
 from installer.host.facts import HostFacts
 from installer.host.nginx import ForeignSite, Sites
+from installer.resources.certificate import SiteCertificate
 from installer.resources.file import File
 from installer.resources.kinds import KINDS
 
@@ -54,6 +56,9 @@ def text_of(resources: tuple[Resource, ...], path: Path) -> str:
     return next(r.text for r in resources if isinstance(r, File) and r.path == path)
 
 
+LETSENCRYPT = Config(hub=Hub(domain="hub.example.com"), tls=Tls(mode="letsencrypt", email="ada@example.org"))
+FILES = Tls(mode="files", certificate="/etc/ssl/hub.crt", key="/etc/ssl/hub.key")
+
 VARIANTS = {
     "bookworm": site(),
     "newer nginx": site(nginx=(1, 26, 3), systemd=257),
@@ -63,6 +68,20 @@ VARIANTS = {
     "own admin": site(admin=Admin(paths.OWN_ADMIN, own=True, reason="nobody ran sudo")),
     "beside others": site(sites=Sites(foreign=(OTHER,), stock_enabled=True)),
     "with backups": site(Config(backup=Backup(every="daily")), checkout=Path("/usr/local/lib/100% ours")),
+    "with apps": site(
+        Config.model_validate(
+            {
+                "apps": [
+                    {"path": "/files/", "root": "/srv/files"},
+                    {"path": "/a.b/", "upstream": "http://localhost:7001", "login": "none"},
+                    {"path": "/c/", "upstream": "unix:/run/c.sock", "groups": ["staff"], "strip_prefix": False},
+                ]
+            }
+        )
+    ),
+    "Let's Encrypt": site(LETSENCRYPT),
+    "Let's Encrypt for an address": site(Config(tls=Tls(mode="letsencrypt", names=("9.9.9.9", "hub.example.com")))),
+    "files": site(Config(tls=FILES)),
     "Ubuntu 22.04": site(systemd=249, nginx=(1, 18, 0)),
 }
 
@@ -111,8 +130,48 @@ def test_nginx_is_given_the_directives_it_understands() -> None:
     assert "[::]" not in text_of(web.resources(VARIANTS["no IPv6"]), paths.NGINX_SITE)
 
 
-def test_no_browser_is_locked_out_by_hsts() -> None:
-    assert "Strict-Transport-Security" not in text_of(web.resources(VARIANTS["bookworm"]), paths.NGINX_SITE)
+@pytest.mark.parametrize(
+    ("settings", "strict"),
+    [
+        (Tls(), False),
+        (Tls(hsts=True), True),
+        (Tls(mode="letsencrypt"), True),
+        (Tls(mode="letsencrypt", hsts=False), False),
+        (Tls(mode="letsencrypt", staging=True), False),
+        (Tls(mode="letsencrypt", directory_url="https://ca.example.org/dir"), False),
+        (FILES, True),
+    ],
+)
+def test_no_browser_is_locked_out_by_hsts(settings: Tls, *, strict: bool) -> None:
+    config = Config(hub=Hub(domain="hub.example.com"), tls=settings)
+    text = text_of(web.resources(site(config)), paths.NGINX_SITE)
+    assert ('Strict-Transport-Security "max-age=63072000" always;' in text) is strict
+
+
+def test_the_cas_questions_are_answered_only_where_there_is_one() -> None:
+    assert "acme-challenge" not in text_of(web.resources(VARIANTS["files"]), paths.NGINX_SITE)
+    text = text_of(web.resources(VARIANTS["Let's Encrypt"]), paths.NGINX_SITE)
+    assert "disable_symlinks on" in text.partition("listen 443")[0]
+
+
+def test_a_short_lived_certificate_is_looked_at_more_often_and_each_server_has_a_lineage() -> None:
+    long, short = (VARIANTS[name] for name in ("Let's Encrypt", "Let's Encrypt for an address"))
+    assert "OnCalendar=*-*-* 00/12:00:00\n" in text_of(tls.resources(long), paths.UNITS / paths.CERTIFICATE_TIMER_UNIT)
+    assert "OnCalendar=*-*-* 00/6:00:00\n" in text_of(tls.resources(short), paths.UNITS / paths.CERTIFICATE_TIMER_UNIT)
+    asking = text_of(tls.resources(short), paths.UNITS / paths.ACME_UNIT)
+    assert "--server https://acme-v02.api.letsencrypt.org/directory" in asking
+    assert "--profile shortlived" in asking
+    assert "--profile" not in text_of(tls.resources(long), paths.UNITS / paths.ACME_UNIT)
+    assert short.host == "9.9.9.9"
+    assert short.url == "https://9.9.9.9/"
+    trial = site(Config(hub=Hub(domain="hub.example.com"), tls=Tls(mode="letsencrypt", staging=True)))
+    assert letsencrypt.lineage(trial) != letsencrypt.lineage(long)
+
+
+def test_our_own_certificate_stands_in_where_another_is_to_come() -> None:
+    for name, stands_in in (("bookworm", False), ("files", True), ("Let's Encrypt", True)):
+        made = next(each for each in tls.resources(VARIANTS[name]) if isinstance(each, SiteCertificate))
+        assert made.stand_in is stands_in, name
 
 
 def test_another_site_of_the_same_name_is_named() -> None:
@@ -155,3 +214,24 @@ def test_root_runs_by_itself_only_what_is_roots() -> None:
     with pytest.raises(Conflict, match=r"/home/ada/x can be changed by others than root"):
         desired(site(Config(backup=Backup(every="daily")), checkout_open=Path("/home/ada/x")))
     assert desired(site(checkout_open=Path("/home/ada/x")))
+
+
+def test_an_app_has_a_place_of_its_own_and_the_gate_is_there_only_where_it_is_asked() -> None:
+    asked = VARIANTS["with apps"]
+    text = text_of(desired(asked), paths.NGINX_SITE)
+    assert "upstream jupyterhub_app_2 {\n    server 127.0.0.1:7001;" in text
+    assert "upstream jupyterhub_app_3 {\n    server unix:/run/c.sock;" in text
+    assert "proxy_pass http://jupyterhub_app_2$jupyterhub_app_2_path;" in text
+    assert "proxy_pass http://jupyterhub_app_3;" in text
+    assert '"~^/a[.]b(?<jupyterhub_rest>/.*)$"' in text
+    rules = json.loads(text_of(desired(asked), paths.APPS_RULES))
+    assert rules["apps"] == {
+        "/files/": {"groups": [], "admins": False},
+        "/c/": {"groups": ["staff"], "admins": False},
+    }
+    assert "LoadCredential=apps_token:" in text_of(desired(asked), paths.UNITS / paths.HUB_UNIT)
+    assert '"access:services!service=apps"' in text_of(desired(asked), paths.HUB_CONFIG)
+    for other in (site(), site(Config.model_validate({"apps": [{"path": "/a/", "root": "/b", "login": "none"}]}))):
+        assert apps.resources(other) == ()
+        assert "apps" not in text_of(desired(other), paths.HUB_CONFIG)
+        assert "apps_token" not in text_of(desired(other), paths.UNITS / paths.HUB_UNIT)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 INSTALLER = Path(__file__).parents[2] / "installer"
-FLOORS = ("cli", "commands", "features", "resources", "kernels", "engine", "config", "host")
+FLOORS = ("cli", "commands", "features", "resources", "kernels", "engine", "config", "pki", "host")
 """From the top down; a floor imports from itself and from those below."""
 
 MODULES = sorted(INSTALLER.rglob("*.py"))

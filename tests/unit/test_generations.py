@@ -188,6 +188,7 @@ def before(config: str = "") -> Generation:
         ("", "culler: {timeout: 2h}\n", "culler.timeout default -> 2h (1 change: test)"),
         ("culler:\n  timeout: 2h\n", "# nothing\n", "culler.timeout 2h -> default (1 change: test)"),
         ("kernels: [r]", "kernels: [{name: r}, go]", "kernels [r] -> [r, go] (1 change: test)"),
+        ("", "apps: [{root: /b, path: /a/}]", "apps default -> [/a/] (1 change: test)"),
         ("hub: {domain: a}", "hub: {domain: " + "b" * 60 + "}", f"hub.domain a -> {'b' * 39}… (1 change: test)"),
         ("a: 1", "{b: 1, c: 2, d: 3, e: 4}", "a 1 -> default; b default -> 1; c default -> 2; d default -> 3; 1 more"),
         ("# one\n", "# two\n", "1 change: test"),

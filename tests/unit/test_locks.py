@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 LOCKS = Path(__file__).parents[2] / "installer" / "locks"
-LISTS = ("installer", "server")
+LISTS = ("installer", "server", "certbot")
 REQUIREMENT = re.compile(r"^(?P<name>[a-z0-9-]+)==[^ ]+(?: ; .*?)? \\$")
 
 

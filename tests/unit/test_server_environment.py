@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import os
 import stat
 import subprocess
@@ -62,7 +63,20 @@ def test_the_checkout_has_every_ingredient() -> None:
     assert b"jupyterhub==" in found.requirements
     assert b"configurable-http-proxy" in found.proxy_lock
     assert all(name.endswith(".py") for name in found.modules)
+    assert {"hub/app.py", "pki/keep.py"} <= set(found.modules)
     assert found.programs["sudospawner-singleuser"].startswith(b"#!/usr/bin/python3 ")
+
+
+def test_what_runs_in_it_finds_all_of_ours_that_it_imports() -> None:
+    modules = read_ingredients("3.13.5", "x86_64").modules
+    for name, source in modules.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("installer."):
+                module = (node.module or "").removeprefix("installer.").replace(".", "/")
+                wanted = (
+                    [f"{module}.py"] if f"{module}.py" in modules else [f"{module}/{n.name}.py" for n in node.names]
+                )
+                assert set(wanted) <= set(modules), f"{name} imports {node.module}"
 
 
 def test_node_is_the_binary_itself() -> None:
@@ -208,13 +222,13 @@ def test_our_code_comes_with_bytecode_wherever_this_process_keeps_its_own(
     monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "cache"))
     revision = tmp_path / "abc"
     (revision / "bin").mkdir(parents=True)
-    ingredients = replace(SOME, modules={"app.py": b"NAME = 'hub'\n", "deep/er.py": b""})
+    ingredients = replace(SOME, modules={"hub/app.py": b"NAME = 'hub'\n", "hub/deep/er.py": b""})
 
     add_our_code(revision, ingredients)
 
     package = site_packages(revision) / "installer"
     sources = {str(file.relative_to(package)) for file in package.rglob("*.py")}
-    assert sources == {"__init__.py", "hub/__init__.py", "hub/app.py", "hub/deep/er.py"}
+    assert sources == {"__init__.py", "hub/__init__.py", "hub/app.py", "hub/deep/__init__.py", "hub/deep/er.py"}
     assert len(list(package.rglob("__pycache__/*.pyc"))) == len(sources)
     assert not (tmp_path / "cache").exists()
     assert stat.S_IMODE((revision / "bin" / "sudospawner-singleuser").stat().st_mode) == 0o755

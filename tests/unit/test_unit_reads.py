@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.host import paths, systemd
+from installer.host import paths, refreshes, systemd
 from installer.resources.unit import Service, UnitFile
 
 
@@ -31,7 +31,7 @@ def configuration(service: Service, started: float) -> object:
 
 def refreshed(service: Service) -> None:
     """What is written down when it was restarted or reloaded just now."""
-    service._stamp(service._reading())
+    refreshes.note(service.unit, refreshes.reading(service.files))
 
 
 def test_a_file_that_changed_after_its_start(config: Path) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
 from installer.commands.doctor.server import Server
 from installer.host import paths
-from installer.resources.certificate import RENEW_DAYS, SiteCertificate
+from installer.host.errors import Problem
+from installer.pki.pair import LONGEST_RESERVE, is_for, read_certificate
+from installer.pki.shown import shown
+from installer.resources.acme_certificate import AcmeCertificate, refusal
+from installer.resources.certificate import SiteCertificate
+from installer.resources.own_certificate import OwnCertificate
 
 AREA = "certificate"
 _SOON = timedelta(days=7)
@@ -33,15 +37,41 @@ class Certificate:
 def look(server: Server) -> list[Finding]:
     """Read the files, ask nginx."""
     site = server.known.site
+    if site.behind:
+        return [ok(AREA, "none here: tls.mode is off, and the proxy in front has it")]
     own = next(each for each in server.known.desired if isinstance(each, SiteCertificate))
-    seen = own.probe()
-    names = str(seen["names"]).split(", ") if seen else []
-    return judge(
+    wanted = site.config.certificate_names or (site.host,) if own.stand_in else own.names
+    present = read_certificate(paths.SITE_CERTIFICATE)
+    found = judge(
         [_read(paths.CA_CERTIFICATE), _read(paths.SITE_CERTIFICATE)],
-        missing=sorted(set(own.names) - set(names)),
+        missing=sorted(name for name in wanted if present is not None and not is_for(present, name)),
         shown=_shown(site.host),
         now=datetime.now(timezone.utc),
     )
+    others = [each for each in server.known.desired if isinstance(each, (AcmeCertificate, OwnCertificate))]
+    return [*(finding for other in others for finding in judge_other(other, _in_place(other))), *found]
+
+
+def judge_other(other: AcmeCertificate | OwnCertificate, trouble: str | None) -> list[Finding]:
+    """Judge whether the certificate of somebody else is in place. trouble: why not, None where it is."""
+    if trouble is None:
+        return []
+    if isinstance(other, AcmeCertificate):
+        what = f"the CA's certificate for {other.name} is not there: {trouble}"
+        return [problem(AREA, what, f"mend that, then: sudo systemctl start {paths.CERTIFICATE_UNIT}")]
+    return [problem(AREA, f"{other.certificate} is not what nginx has: {trouble}", APPLY)]
+
+
+def _in_place(other: AcmeCertificate | OwnCertificate) -> str | None:
+    if other.probe() == other.wanted():
+        return None
+    if isinstance(other, AcmeCertificate):
+        return refusal() or "it was not asked yet"
+    try:
+        other.read()
+    except Problem as trouble:
+        return trouble.what
+    return "it is newer"
 
 
 def judge(
@@ -67,37 +97,25 @@ def _age(certificate: Certificate, now: datetime) -> list[Finding]:
     if certificate.begins > now:
         what = f"{certificate.path} is not valid before {certificate.begins:%Y-%m-%d %H:%M} UTC: the clock is wrong"
         return [problem(AREA, what, "sudo timedatectl set-ntp true")]
-    if certificate.ends - now < _SOON:
+    life = certificate.ends - certificate.begins
+    if certificate.ends - now < min(_SOON, life / 12):
         tense = "has expired" if certificate.ends < now else "expires"
         return [problem(AREA, f"{certificate.path} {tense} on {certificate.ends:%Y-%m-%d}", APPLY)]
-    if certificate.ends - now < timedelta(days=RENEW_DAYS):
+    if certificate.ends - now < min(LONGEST_RESERVE, life / 6):
         return [warning(AREA, f"{certificate.path} expires on {certificate.ends:%Y-%m-%d}", APPLY)]
     return []
 
 
 def _read(path: Path) -> Certificate | None:
-    try:
-        return _certificate(str(path), x509.load_pem_x509_certificate(path.read_bytes()))
-    except (OSError, ValueError):
-        return None
+    read = read_certificate(path)
+    return _certificate(str(path), read) if read else None
 
 
 def _certificate(path: str, read: x509.Certificate) -> Certificate:
-    digest = read.fingerprint(read.signature_hash_algorithm).hex() if read.signature_hash_algorithm else ""
+    digest = read.fingerprint(hashes.SHA256()).hex()
     return Certificate(path, read.not_valid_before_utc, read.not_valid_after_utc, digest)
 
 
 def _shown(host: str) -> str | None:
-    """What nginx shows to those who ask for the site; whether to trust it is not the question here."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        with (
-            socket.create_connection(("127.0.0.1", 443), timeout=2) as line,
-            context.wrap_socket(line, server_hostname=host) as tls,
-        ):
-            data = tls.getpeercert(binary_form=True)
-    except OSError:
-        return None
-    return _certificate("", x509.load_der_x509_certificate(data)).digest if data else None
+    read = shown(host)
+    return _certificate("", read).digest if read else None

@@ -47,8 +47,9 @@ def _cell(site: Site, token: str) -> str:
     smoke = _smoke_of_default(site)
     question = {
         "host": site.host,
+        "plain_at": site.config.web.reached_at if site.behind else "",
         "base_url": f"{site.config.hub.base_url}user/{paths.SELFTEST_USER}/",
-        "authority": str(paths.CA_CERTIFICATE),
+        "authority": str(paths.SITE_CERTIFICATE),
         "token": token,
         "kernelspec": smoke[0],
         "code": smoke[1],
