@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from tests.system.conftest import Applied
 from tests.system.kernel_talk import Kernel
 from tests.system.machine import Machine
-from tests.system.machine_installer import BY_ADMIN, JOURNAL, STATE, apply_as_root, failed, pending
+from tests.system.machine_installer import JOURNAL, STATE, apply_as_root, failed, pending
 from tests.system.machine_person import CHECKOUT, CONFIG, NO_KERNELS, add_person, apply_words
 from tests.system.machine_snapshot import differences, managed
 from tests.system.visitor import Visitor, until
@@ -205,38 +204,6 @@ def test_a_damaged_journal_is_named_and_a_torn_one_is_not(in_use: Machine) -> No
     assert result.ok
     assert "The run of 2026-01-01T00:00:00Z did not come to its end" in result.stderr
     assert in_use.run(["test", "-e", JOURNAL], check=False).code == 1
-
-
-# --- the clock -------------------------------------------------------------------------------------
-
-
-def test_a_clock_that_was_set_back(in_use: Machine) -> None:
-    """All that is there is of the future then; what is new is taken up all the same, and nothing is restarted twice."""
-    in_use.run("apt-get -qq update && apt-get -qq --yes install --no-install-recommends libfaketime", timeout=300)
-    library = in_use.run("ls /usr/lib/*/faketime/libfaketime.so.1").stdout.strip()
-    # The time of day alone: what counts from the machine's start goes on, and a file's times are what they are.
-    env = {
-        **BY_ADMIN,
-        "LD_PRELOAD": library,
-        "FAKETIME": "-2h",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-    }
-
-    def installer(*words: str) -> str:
-        result = in_use.run(["python3", "-m", "installer", *words], cwd=CHECKOUT, env=env, timeout=120)
-        assert "Traceback" not in result.output, result
-        return result.stdout
-
-    assert "Nothing to do" in installer("plan")
-    in_use.put(CONFIG, "culler:\n  timeout: 2h\nkernels: []\n")
-    pid = main_pid(in_use)
-    assert "The hub is up" in installer("apply", "--yes")
-    assert main_pid(in_use) == pid
-    assert "--timeout 7200" in in_use.run("systemctl show --property=ExecStart jupyterhub-culler.service").stdout
-    assert "Nothing to do" in installer("plan")
-    *_, last = json.loads(installer("generations", "--json"))["generations"]
-    assert (last["current"], last["summary"].startswith("culler.timeout default -> 2h")) == (True, True)
 
 
 # --- those who watch --------------------------------------------------------------------------------
