@@ -4,6 +4,7 @@ Standard library alone, and it parses on an old Python, since it is what tells t
 """
 
 import os
+import re
 import sys
 
 OLDEST_PYTHON = (3, 10)
@@ -49,7 +50,18 @@ def check_machine():
     if not os.path.islink("/opt/jupyter/.venv"):
         for directory, megabytes in sorted(DISK_MB.items()):
             check_disk(directory, megabytes)
-    check_ports("/proc")
+    if not behind_another_proxy("/etc/jupyterhub/installer.yaml"):
+        check_ports("/proc")
+
+
+def behind_another_proxy(config):
+    # type: (str) -> bool
+    """Whether the config may say `tls.mode: off`, so that the web's ports are another's. (It is read in full later.)"""
+    try:
+        with open(config, encoding="utf-8", errors="replace") as stream:
+            return re.search("\\bmode[\"']?:\\s*[\"']?off\\b", stream.read(1 << 20)) is not None
+    except OSError:
+        return False
 
 
 def check_systemd(runtime):
@@ -110,6 +122,8 @@ def check_disk(directory, megabytes):
 def check_ports(proc):
     # type: (str) -> None
     """Refuse where something other than nginx listens on the web's ports."""
+    from installer.host.listeners import holder_of, listening  # noqa: PLC0415 - an old Python can't parse it
+
     for port, inodes in sorted(listening(proc, PORTS).items()):
         if not inodes:
             continue
@@ -120,37 +134,3 @@ def check_ports(proc):
                 "port %d is held by %s, and nginx needs it for the hub" % (port, who),
                 "stop it, or move it to another port (see: ss -ltnp), then run apply again",
             )
-
-
-def listening(proc, ports):
-    # type: (str, tuple[int, ...]) -> dict[int, set[str]]
-    """Inodes of the sockets that listen on each of the TCP ports (proc(5): /proc/net/tcp, state 0A)."""
-    inodes = {port: set() for port in ports}  # type: dict[int, set[str]]
-    for table in ("tcp", "tcp6"):
-        path = os.path.join(proc, "net", table)
-        if not os.path.exists(path):
-            continue
-        # Read once for all ports: the kernel walks a large table for it, in milliseconds.
-        with open(path, encoding="ascii") as stream:
-            for line in list(stream)[1:]:
-                fields = line.split()
-                port = int(fields[1].rpartition(":")[2], 16)
-                if fields[3] == "0A" and port in inodes:
-                    inodes[port].add(fields[9])
-    return inodes
-
-
-def holder_of(proc, inodes):
-    # type: (str, set[str]) -> tuple[str, str] | None
-    """Pid and name of a process that has one of these sockets open, None where none is seen."""
-    wanted = {"socket:[%s]" % inode for inode in inodes}
-    for pid in sorted(filter(str.isdigit, os.listdir(proc)), key=int):
-        try:
-            descriptors = os.path.join(proc, pid, "fd")
-            for descriptor in os.listdir(descriptors):
-                if os.readlink(os.path.join(descriptors, descriptor)) in wanted:
-                    with open(os.path.join(proc, pid, "comm"), encoding="utf-8", errors="replace") as stream:
-                        return pid, stream.read().strip()
-        except OSError:  # the process has ended meanwhile
-            continue
-    return None

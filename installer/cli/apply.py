@@ -14,6 +14,7 @@ from installer.cli.arguments import Commands
 from installer.commands import tls
 from installer.commands.alone import alone
 from installer.commands.older import refuse_older
+from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import Situation, look
 from installer.engine.plan import Plan
 from installer.host import paths
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         since = situation.store.interrupted()
         if since is not None:
             output.note(f"The run of {since} did not come to its end; this one goes on from there.")
+        refuse_taken(situation.site)
         plan = situation.plan()
         refuse_older(situation, plan)
         # A run that was killed while it verified has left nothing to change, and still has to be verified.
@@ -120,6 +122,11 @@ def _certificate_lines(situation: Situation, degraded: Mapping[str, str]) -> lis
         lines = [
             f"  browser   [yellow]warns, since there is no certificate of the CA yet:[/] {escape(missing[0])}",
             f"            the next apply asks again, and {paths.CERTIFICATE_TIMER_UNIT} by itself",
+        ]
+    elif site.behind:
+        lines = [
+            f"  proxy     is to lead to {site.config.web.listens}: sudo python3 -m installer web snippet haproxy "
+            "(or apache, caddy)"
         ]
     elif site.config.tls.mode != "self-signed":
         lines = [

@@ -19,7 +19,7 @@ from installer.host.errors import ExitCode, Problem
 
 COMMANDS = (
     "apply", "upgrade", "plan", "status", "diff", "doctor", "generations", "rollback", "kernel", "config", "backup",
-    "restore", "uninstall",
+    "restore", "uninstall", "web",
 )  # fmt: skip
 """Each is a module beside this one."""
 

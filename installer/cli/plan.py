@@ -8,6 +8,7 @@ import json
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
 from installer.commands.older import refuse_older
+from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import look
 from installer.host.errors import ExitCode
 
@@ -23,6 +24,7 @@ def register(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Show the plan."""
     situation = look()
+    refuse_taken(situation.site)
     plan = situation.plan()
     refuse_older(situation, plan)
     if arguments.json:

@@ -41,6 +41,10 @@ def lines(seen: Status) -> list[str]:
     text = [f"[bold]{escape(seen.url)}[/]  {hub}", f"generation {seen.generation or '-'}"]
     if seen.interrupted:
         text.append(f"[yellow]the run of {seen.interrupted} did not come to its end: run apply to finish it[/]")
+    if seen.closed:
+        since = output.local(seen.closed.since)
+        text.append(f"[yellow]closed for maintenance since {since}:[/] {escape(seen.closed.message)}")
+        text.append(f"  [dim]to get in all the same:[/] {escape(seen.closed.link(seen.url))}")
     if seen.python:
         text.append(f"[yellow]{escape(seen.python)}: run apply to have it built anew[/]")
     text.append("")

@@ -48,20 +48,28 @@ class Downtime:
     def _measure(self) -> None:
         last: float | None = None
         silent = False
+        client: httpx.Client | None = None
+        while not self._ended.is_set():
+            asked = time.monotonic()
+            client = client or self._client()
+            if client is not None and self._answers(client):
+                if silent and last is not None:
+                    self._seconds += time.monotonic() - last
+                silent, self._answered, last = False, True, asked
+            else:
+                silent = True
+                if client is not None:
+                    client.close()
+                client = None  # the certificate may be another one now
+            self._ended.wait(_EVERY)
+        if client is not None:
+            client.close()
+
+    def _client(self) -> httpx.Client | None:
         try:
-            client = health.front(self._site)
+            return health.front(self._site)
         except OSError:
-            return  # there is no certificate yet, so nobody is kept waiting
-        with client:
-            while not self._ended.is_set():
-                asked = time.monotonic()
-                if self._answers(client):
-                    if silent and last is not None:
-                        self._seconds += time.monotonic() - last
-                    silent, self._answered, last = False, True, asked
-                else:
-                    silent = True
-                self._ended.wait(_EVERY)
+            return None  # there is no certificate yet
 
     def _answers(self, client: httpx.Client) -> bool:
         try:

@@ -7,33 +7,53 @@ import time
 
 import httpx
 
+from installer.commands import maintenance
+from installer.features.apps import gated
 from installer.features.site import Site
 from installer.host import paths, systemd
 from installer.host.errors import Problem
 
-UNITS = (
+_ALWAYS = (
     paths.HUB_UNIT,
     paths.PROXY_UNIT,
     paths.CULLER_UNIT,
     paths.PAM_SOCKET_UNIT,
     paths.SUDO_SOCKET_UNIT,
     paths.ADOPT_SOCKET_UNIT,
-    "nginx.service",
-    paths.CERTIFICATE_TIMER_UNIT,
 )
 WAIT = 60.0
 TIMEOUT = 10.0
 
 
+def units(site: Site | None) -> tuple[str, ...]:
+    """The units that have to run; without a site that is known, those that every one has."""
+    gate = (paths.APPS_SOCKET_UNIT, paths.APPS_UNIT) if site is not None and gated(site.config) else ()
+    if site is not None and not site.has_nginx:
+        return (*_ALWAYS, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)
+    certificate = () if site is not None and site.behind else (paths.CERTIFICATE_TIMER_UNIT,)
+    return (*_ALWAYS, *gate, paths.NGINX_UNIT, *certificate)
+
+
 def front(site: Site) -> httpx.Client:
-    """A client that asks nginx on this machine for the site by its name, and trusts the site's certificate alone."""
+    """A client that asks nginx on this machine for the site by its name, and trusts the site's certificate alone.
+
+    Behind another proxy: that asks as that proxy does.
+    """
+    headers = {"Host": site.host, **maintenance.pass_cookie()}
+    if site.behind:
+        return httpx.Client(
+            base_url=f"http://{site.config.web.reached_at}",
+            headers={**headers, "X-Forwarded-Proto": "https"},
+            timeout=TIMEOUT,
+            trust_env=False,
+        )
     context = ssl.create_default_context(cafile=str(paths.SITE_CERTIFICATE))
     # The site's own is enough, whoever has signed it; how strictly that is to be taken is for browsers to say.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return httpx.Client(
         base_url="https://127.0.0.1",
-        headers={"Host": site.host},
+        headers=headers,
         verify=context,
         timeout=TIMEOUT,
         trust_env=False,
@@ -63,7 +83,7 @@ def wait_until_healthy(site: Site, seconds: float = WAIT) -> None:
     deadline = time.monotonic() + seconds
     while (trouble := answers(site)) is not None:
         if time.monotonic() > deadline:
-            unit = _culprit()
+            unit = _culprit(site)
             raise Problem(
                 f"the hub doesn't answer at {site.url}hub/health after {seconds:.0f} s: {trouble}",
                 f"see what it says: journalctl --unit={unit} --since=-5min",
@@ -72,7 +92,7 @@ def wait_until_healthy(site: Site, seconds: float = WAIT) -> None:
         time.sleep(0.1)
 
 
-def _culprit() -> str:
+def _culprit(site: Site) -> str:
     """The unit to look at: the first that isn't up, else the hub."""
-    down = [state.name for state in systemd.states(UNITS) if state.active != "active"]
+    down = [state.name for state in systemd.states(units(site)) if state.active != "active"]
     return down[0] if down else paths.HUB_UNIT

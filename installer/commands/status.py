@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from installer.commands import base_python, health
+from installer.commands import base_python, health, maintenance
+from installer.commands.maintenance import Maintenance
 from installer.commands.situation import Situation
 from installer.engine.plan import Change
 from installer.host import systemd
@@ -34,6 +35,7 @@ class Status:
     trouble: why the hub doesn't answer (one line), None if it does.
     python: why the server environment has to be built anew for another Python (one line), None if it hasn't.
     units: what systemd says of each of ours.
+    closed: since when the site is closed for maintenance, with what people read; None where it is open.
     """
 
     url: str
@@ -43,6 +45,7 @@ class Status:
     python: str | None
     components: tuple[Component, ...]
     units: tuple[systemd.UnitState, ...]
+    closed: Maintenance | None = None
 
     @property
     def healthy(self) -> bool:
@@ -65,7 +68,8 @@ def status(situation: Situation) -> Status:
         trouble=health.answers(situation.site) if numbers else "nothing is installed yet",
         python=(base.broken or base.outdated or None) if base else None,
         components=components(situation),
-        units=tuple(systemd.states(health.UNITS)),
+        units=tuple(systemd.states(health.units(situation.site))),
+        closed=maintenance.look(),
     )
 
 

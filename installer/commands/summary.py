@@ -65,9 +65,14 @@ def _told(values: Mapping[str, object], key: str) -> str:
         return "default"
     value = values[key]
     if isinstance(value, list):
-        value = f"[{', '.join(str(item['name'] if isinstance(item, Mapping) else item) for item in value)}]"
+        value = f"[{', '.join(map(_entry, value))}]"
     text = " ".join(str(value).split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _entry(item: object) -> str:
+    """An entry of a list: its name or path, where it has more to say."""
+    return str(item.get("name", item.get("path"))) if isinstance(item, Mapping) else str(item)
 
 
 def _server(change: Change) -> str:

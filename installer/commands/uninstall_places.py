@@ -77,6 +77,8 @@ _EMPTIED: dict[Path, Callable[[Path], None]] = {
     paths.KERNELS_CACHE: _everything,
     paths.KERNELS_SCRATCH: _everything,
     paths.KERNELSPECS: _kernelspecs,
+    paths.WEB_STATE: _everything,
+    paths.PASSES: _everything,
     paths.PROXY_RUN: _everything,
     paths.PROXY_API_RUN: _everything,
 }

@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 
 from installer.config.findings import KeyPath, nested
 from installer.config.kinds import Kind
-from installer.config.models import Config, Section
+from installer.config.models import Config
+from installer.config.section import Section
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def all_keys() -> tuple[Key, ...]:
 @functools.cache
 def entry_keys() -> tuple[Key, ...]:
     """Every key in the entries of a list."""
-    return tuple(key for path, model in entries().items() for key in _keys_of(model, path, beside=_needed(model)))
+    return tuple(key for path, model in entries().items() for key in _keys_of(model, path, in_list=True))
 
 
 @functools.cache
@@ -147,19 +148,13 @@ def _models_in(hint: object) -> Iterator[type[Section]]:
         yield from _models_in(part)
 
 
-def _needed(entry: type[Section]) -> dict[str, object]:
-    return {
-        name: field.examples[0] for name, field in entry.model_fields.items() if field.is_required() and field.examples
-    }
-
-
-def _keys_of(model: type[Section], path: tuple[str, ...], beside: Mapping[str, object] | None = None) -> Iterator[Key]:
+def _keys_of(model: type[Section], path: tuple[str, ...], *, in_list: bool = False) -> Iterator[Key]:
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
         if _is_section(field.annotation):
             yield from _keys_of(field.annotation, (*path, name))
         else:
-            yield _key(field, hints[name], (*path, name), beside)
+            yield _key(field, hints[name], (*path, name), model.beside(name) if in_list else None)
 
 
 def _key(

@@ -7,10 +7,11 @@ is added together with what makes it work, never before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
+from installer.config.apps import Apps
 from installer.config.channel_values import Channels
 from installer.config.kernel_values import (
     FilePath,
@@ -21,6 +22,8 @@ from installer.config.kernel_values import (
     Title,
 )
 from installer.config.kinds import Kind, Unfit, items, some_text
+from installer.config.section import Section
+from installer.config.section import setting as _setting
 from installer.config.tls_values import DirectoryUrl, HostNames, OutsideAddress, PlainFile, Switch, is_public
 from installer.config.values import (
     AccountNames,
@@ -33,22 +36,12 @@ from installer.config.values import (
     UrlPath,
     duration_text,
 )
+from installer.config.web import Web
 from installer.host import paths
 
 _MINUTE = 60
 _SELDOMEST = 5 * _MINUTE
 """How often the culler looks at least, unless it is told otherwise."""
-
-
-def _setting(default: object, description: str, *, example: object, unset: str | None = None) -> Any:  # noqa: ANN401
-    """One row of the table; `unset` says in words what a default of None comes to."""
-    return Field(default, description=description, examples=[example], json_schema_extra={"unset": unset})
-
-
-class Section(BaseModel):
-    """Keys that belong together; frozen, and nothing but what is listed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Hub(Section):
@@ -82,10 +75,11 @@ class Auth(Section):
 class Tls(Section):
     """Where the certificate comes from."""
 
-    mode: Literal["self-signed", "letsencrypt", "files"] = _setting(
+    mode: Literal["self-signed", "letsencrypt", "files", "off"] = _setting(
         "self-signed",
         "`self-signed` is a certificate by a small authority of this host's own; `letsencrypt` one that browsers "
-        "trust, by Let's Encrypt or another ACME server, whose terms you agree to with it; `files` your own.",
+        "trust, by Let's Encrypt or another ACME server, whose terms you agree to with it; `files` your own; `off` is "
+        "for a site behind another proxy, which has the certificate.",
         example="self-signed",
     )
     names: HostNames = _setting(
@@ -251,6 +245,8 @@ class Backup(Section):
 class KernelEntry(Section):
     """An entry of `kernels` that says more than a name: what is in the environment, and how people see it."""
 
+    by_name: ClassVar[bool] = True
+
     name: KernelName = _setting(
         ...,
         "What the kernel is called here: in commands, and in the list that notebooks choose from.",
@@ -355,6 +351,7 @@ class Config(Section):
     hub: Hub = Hub()
     auth: Auth = Auth()
     tls: Tls = Tls()
+    web: Web = Web()
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()
@@ -379,6 +376,29 @@ class Config(Section):
         example="python",
         unset="the first of kernels",
     )
+    apps: Apps = _setting(
+        (),
+        "Other services under paths of the same site.",
+        example=[{"path": "/rstudio/", "upstream": "http://127.0.0.1:8787", "read_timeout": "20d"}],
+    )
+
+    @model_validator(mode="after")
+    def _apps_have_nginx(self) -> Config:
+        if self.web.server == "none" and self.apps:
+            raise Unfit("beside web.server: none", expected="nginx, which leads to them", below=("apps",))
+        return self
+
+    @model_validator(mode="after")
+    def _apps_leave_the_hub_its_path(self) -> Config:
+        base = self.hub.base_url
+        for place, app in enumerate(self.apps):
+            if base != "/" and base.startswith(app.path):
+                raise Unfit(
+                    "the hub's own path" if base == app.path else "above the hub's own path",
+                    expected=f"a path that {base} (hub.base_url) isn't below",
+                    below=("apps", place, "path"),
+                )
+        return self
 
     @property
     def certificate_names(self) -> tuple[str, ...]:

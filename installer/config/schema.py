@@ -8,7 +8,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from installer.config import describe
-from installer.config.models import Config, Section
+from installer.config.models import Config
+from installer.config.section import Section
 
 _DIALECT = "http://json-schema.org/draft-07/schema#"
 """The newest that every editor understands; nothing in the schema needs more."""
@@ -47,11 +48,13 @@ def _key(generated: dict[str, Any], key: describe.Key) -> dict[str, Any]:
 
 
 def _entry(model: type[Section], path: tuple[str, ...]) -> dict[str, Any]:
-    """A mapping, or what it can't go without alone (a name)."""
-    whole = _section(model, path)
+    """A mapping; or, where that is enough, what it can't go without alone (a name)."""
     needed = [name for name, field in model.model_fields.items() if field.is_required()]
+    whole = {**_section(model, path), "type": "object", "required": needed}
+    if not model.by_name:
+        return whole
     alone = {name: value for name, value in whole["properties"][needed[0]].items() if name not in _NOT_FOR_NAMES}
-    return {"oneOf": [alone, {**whole, "type": "object", "required": needed}]}
+    return {"oneOf": [alone, whole]}
 
 
 class _AsWritten(GenerateJsonSchema):

@@ -25,7 +25,11 @@ def validate(tree: Tree) -> tuple[Config | None, list[Finding]]:
         refused = [dict(details) for details in error.errors(include_url=False)]
         findings += [_refused(tree, details) for details in refused if details["loc"] not in empty]
     told = {finding.at for finding in findings}
-    findings += [_unclear(tree, at) for at in tree.unclear if not any(at[: len(path)] == path for path in told)]
+    findings += [
+        _unclear(tree, at)
+        for at in tree.unclear
+        if not any(at[: len(path)] == path for path in told) and not _a_choice(tree, at)
+    ]
     return (None if findings else config), findings
 
 
@@ -123,6 +127,12 @@ def _unknown(tree: Tree, at: KeyPath) -> Finding:
 
 
 # --- what YAML 1.1 and 1.2 disagree about --------------------------------------------------------
+def _a_choice(tree: Tree, at: KeyPath) -> bool:
+    """Whether it is one of the words that a key takes: then no other reading makes sense (tls.mode: off)."""
+    key = describe.key_at(at)
+    return key is not None and _value(tree.values, at) in key.choices
+
+
 def _unclear(tree: Tree, at: KeyPath) -> Finding:
     word = _value(tree.values, at)
     return Finding(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,9 +99,6 @@ def _kept(
             version=request.version,
         )
     with undisturbed():
-        if not plan.empty:
-            # Ours is durable change by change; what useradd, systemctl and the like wrote for us may not be.
-            os.sync()
         if not request.rest:
             store.note_left({resource.key for resource in request.desired})
         store.add(generation)

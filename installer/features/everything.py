@@ -5,8 +5,10 @@ from __future__ import annotations
 from installer.engine.resource import Resource
 from installer.features import (
     admin,
+    apps,
     backup,
     culler,
+    forward,
     ground,
     hub,
     kernels,
@@ -20,7 +22,23 @@ from installer.features import (
 )
 from installer.features.site import Site
 
-FEATURES = (ground, admin, server, notify, proxy, passwords, spawning, hub, culler, tls, web, backup, kernels)
+FEATURES = (
+    ground,
+    admin,
+    server,
+    notify,
+    proxy,
+    passwords,
+    spawning,
+    hub,
+    culler,
+    apps,
+    tls,
+    web,
+    forward,
+    backup,
+    kernels,
+)
 
 
 def desired(site: Site) -> tuple[Resource, ...]:

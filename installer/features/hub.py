@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from installer.engine.resource import Resource
+from installer.features.apps import gated
 from installer.features.programs import unit_file
 from installer.features.site import Site
 from installer.features.templates import render
@@ -34,12 +35,14 @@ def resources(site: Site) -> tuple[Resource, ...]:
             "installer/hub/jupyterhub_config.py.j2",
             base_url=site.config.hub.base_url,
             admin_users=site.admin_users,
+            gated=gated(site.config),
         ),
         check=(*check, "{}"),
         check_as=paths.HUB_USER,
         needs=(f"environment:{site.revision_path}", f"directory:{paths.CONF_D}"),
     )
-    unit = unit_file(FEATURE, paths.HUB_UNIT, site)
+    secrets = (*_SECRETS, paths.APPS_TOKEN) if gated(site.config) else _SECRETS
+    unit = unit_file(FEATURE, paths.HUB_UNIT, site, secrets=[secret.name for secret in secrets])
     return (
         Account(feature=FEATURE, account=paths.HUB_USER, home=paths.HUB_STATE, comment="JupyterHub"),
         Directory(feature=FEATURE, path=paths.HUB_STATE, mode=0o700, owner=paths.HUB_USER, group=paths.HUB_USER),
@@ -55,7 +58,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
             files=(
                 unit.path,
                 configuration.path,
-                *_SECRETS,
+                *secrets,
                 paths.CONF_D,
                 *site.facts.hub_fragments,
                 site.revision_path,

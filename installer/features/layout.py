@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import singledispatch
 from pathlib import Path
 
+from installer.config.apps import App
 from installer.config.models import Backup, Config, Hub, Notify, Tls
 from installer.engine.resource import Resource
 from installer.features.everything import FEATURES, desired
@@ -33,6 +34,7 @@ _EXAMPLE = Site(
         tls=Tls(mode="letsencrypt"),
         notify=Notify(mail="root"),
         backup=Backup(every="daily"),
+        apps=(App(path="/app/", upstream="http://127.0.0.1:7001"),),
     ),
     facts=HostFacts(
         systemd=257,
@@ -66,8 +68,9 @@ Not in the lists, since nobody but you writes them: `{paths.CONFIG_FILE}` ([conf
 in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_ADMIN}`, made where the one who
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
 exists for a few seconds of every apply that changes something. The units of `backup` are there once `backup.every`
-is set; what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}`
-in its place).
+is set, those of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
+what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}` in its
+place).
 """
 
 _BESIDE = f"""\
@@ -80,6 +83,7 @@ _BESIDE = f"""\
 | `{_COPIES}` | root, 0600 | [copies of it](../how-to/upgrade.md) from before it was migrated |
 | `{paths.INSTALLER_STATE}/` | root, 0711 | its own: environment; root's alone: journal, generations, what was found |
 | `{paths.LOCK}` | root | held by the one run at a time |
+| `{paths.MAINTENANCE_PAGE}` | root | there while the site is [closed](../how-to/maintenance.md) |
 | `{paths.BACKUPS}/` | root, 0700 | [backups](../how-to/backup.md), unless `backup.directory` says otherwise |
 | `{paths.INSTALLER_RUN}/` | root | candidates of files while they are checked |
 | `{_SLICE}-UID.slice` | the user | a slice for each user, a scope in it for each server |
@@ -91,6 +95,9 @@ _BESIDE = f"""\
 | TCP 80 | nginx | everybody; sends them on to 443, but for `/jupyterhub-ca.crt` and what a CA asks for |
 | TCP 443 | nginx | everybody |
 | TCP 127.0.0.1:{paths.HUB_API_PORT} | the hub | every process of this machine, with a token |
+| TCP 127.0.0.1:{paths.ERRORS_PORT} | nginx | every process of this machine; pages that say what doesn't answer |
+| TCP 127.0.0.1:{paths.WEB_PORT} | nginx | with `tls.mode: off`, in place of 80 and 443: the other proxy |
+| TCP 127.0.0.1:{paths.FORWARD_PORT} | systemd | without nginx (`web.server: none`): the other proxy |
 | `{paths.PROXY_SOCKET}` | the proxy | nginx (group {paths.NGINX_GROUP}) |
 | `{paths.PROXY_API_SOCKET}` | the proxy | the hub (group {paths.HUB_USER}), with a token |
 """

@@ -23,7 +23,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
     """Account, token, socket directories (now, and by tmpfiles at each boot), and the unit."""
     program = helper(FEATURE, "jupyterhub-proxy", "proxy_with_token.sh")
     node = node_binary(site.revision_path, site.facts.python)
-    unit = unit_file(FEATURE, paths.PROXY_UNIT, site, (program,), node=node)
+    unit = unit_file(FEATURE, paths.PROXY_UNIT, site, (program,), node=node, error_target=_error_target(site))
     return (
         Account(feature=FEATURE, account=paths.PROXY_USER, home=paths.PROXY_RUN, comment="Proxy of JupyterHub"),
         Secret(feature=FEATURE, path=paths.PROXY_AUTH_TOKEN),
@@ -39,6 +39,13 @@ def resources(site: Site) -> tuple[Resource, ...]:
             needs=(f"directory:{paths.PROXY_RUN}", f"directory:{paths.PROXY_API_RUN}"),
         ),
     )
+
+
+def _error_target(site: Site) -> str:
+    """Whom it asks for the page to show when it can't reach a server: nginx, which has one also without the hub."""
+    if site.has_nginx:
+        return f"http://127.0.0.1:{paths.ERRORS_PORT}/"
+    return f"http://127.0.0.1:{paths.HUB_API_PORT}{site.config.hub.base_url}hub/error"
 
 
 def _socket_directory(path: Path, group: str) -> Directory:

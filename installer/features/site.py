@@ -75,6 +75,16 @@ class Site:
         return f"https://{host}{self.config.hub.base_url}"
 
     @property
+    def behind(self) -> bool:
+        """Whether another proxy stands in front, with the certificate."""
+        return self.config.tls.mode == "off"
+
+    @property
+    def has_nginx(self) -> bool:
+        """Whether nginx answers, rather than another proxy alone."""
+        return not self.behind or self.config.web.server == "nginx"
+
+    @property
     def admin_users(self) -> tuple[str, ...]:
         """Who administers the hub."""
         chosen = self.config.hub.admin_users

@@ -19,6 +19,8 @@ FEATURE = "tls"
 
 def resources(site: Site) -> tuple[Resource, ...]:
     """Our own CA and its certificate, which stands in where somebody else's is to come; the timer; and that other."""
+    if site.behind:
+        return ()
     mode = site.config.tls.mode
     stand_in = SiteCertificate(
         feature=FEATURE,

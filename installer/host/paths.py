@@ -18,7 +18,9 @@ ACME_USER = "jupyterhub-acme"
 """Asks a public CA for certificates, where the config asks for that."""
 NOTIFY_USER = "jupyterhub-notify"
 """Tells of failed units, where the config asks for that."""
-SERVICE_USERS = (HUB_USER, PROXY_USER, CULLER_USER, BUILD_USER, KERNELS_USER, ACME_USER, NOTIFY_USER)
+APPS_USER = "jupyterhub-apps"
+"""Says who may open an app that wants its visitors logged in to the hub."""
+SERVICE_USERS = (HUB_USER, PROXY_USER, CULLER_USER, BUILD_USER, KERNELS_USER, ACME_USER, NOTIFY_USER, APPS_USER)
 """The accounts that are nobody's: no one logs in as one of them."""
 MEMBERS_GROUP = "jupyterhub-users"
 NGINX_GROUP = "www-data"
@@ -46,6 +48,8 @@ COOKIE_SECRET = SECRETS / "cookie_secret"
 PROXY_AUTH_TOKEN = SECRETS / "proxy_auth_token"
 CULLER_TOKEN = SECRETS / "culler_token"
 INSTALLER_TOKEN = SECRETS / "installer_token"
+APPS_TOKEN = SECRETS / "apps_token"
+APPS_RULES = ETC / "apps.json"
 CHANNEL_CREDENTIALS = SECRETS / "channels.json"
 KERNEL_RECIPES = ETC / "kernels"
 OWN_ADMIN_PASSWORD = SECRETS / "hubadmin_password"
@@ -65,6 +69,8 @@ REVISIONS = OPT / "revisions"
 SERVER_REVISIONS = REVISIONS / "server"
 CERTBOT_REVISIONS = REVISIONS / "certbot"
 LIBEXEC = OPT / "libexec"
+PAGES = OPT / "pages"
+"""What nginx shows where there is nobody else to answer."""
 KERNEL_BUILDER = LIBEXEC / "kernel-builder"
 KERNELS = OPT / "kernels"
 KERNELS_CACHE = KERNELS / ".cache"
@@ -82,6 +88,10 @@ TIMER_STAMPS = Path("/var/lib/systemd/timers")
 """Where systemd notes when a timer with Persistent= has fired (systemd.timer(5))."""
 HUB_STATE = Path("/var/lib/jupyterhub")
 HUB_DATABASE = HUB_STATE / "jupyterhub.sqlite"
+WEB_STATE = Path("/var/lib/jupyterhub-web")
+"""What nginx looks for, to know whether the site is closed."""
+MAINTENANCE_PAGE = WEB_STATE / "maintenance.html"
+PASSES = WEB_STATE / "passes"
 INSTALLER_STATE = Path("/var/lib/jupyterhub-installer")
 COMPLETE = ".complete"
 """The name of the file that is written last into the installer's own environment: without it that is half of one."""
@@ -114,6 +124,7 @@ PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
+APPS_SOCKET = Path("/run/jupyterhub-apps.sock")
 NOTIFY_HOME = Path("/run/jupyterhub-notify")
 INSTALLER_RUN = Path("/run/jupyterhub-installer")
 LOCK = Path("/run/jupyterhub-installer.lock")
@@ -124,6 +135,14 @@ Below 1024, where only root can give the right to listen: users' servers send th
 answer to "who is this?". On a free-for-all port, any account could listen in the hub's place while it restarts, and
 be anybody. (Registered, unused for decades; below 512, where no program picks ports at random: bindresvport(3).)
 """
+WEB_PORT = 282
+"""TCP port on 127.0.0.1 on which nginx waits for another proxy, with tls.mode: off. Below 1024, so that no user's
+program can take its place, and passwords, while it is away."""
+FORWARD_PORT = 284
+"""The same where there is no nginx. Another one, so that either can be there before the other goes."""
+ERRORS_PORT = 283
+"""TCP port on 127.0.0.1 on which nginx answers the proxy, when a server or the hub doesn't: the hub's own page of that,
+or ours where there is no hub to make one. Below 1024 for the same reason."""
 
 # --- units ---------------------------------------------------------------------------------------
 HUB_UNIT = "jupyterhub.service"
@@ -133,6 +152,11 @@ PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
 NOTIFY_UNIT = "jupyterhub-notify-failed@.service"
+NGINX_UNIT = "nginx.service"
+FORWARD_UNIT = "jupyterhub-web.service"
+FORWARD_SOCKET_UNIT = "jupyterhub-web.socket"
+APPS_UNIT = "jupyterhub-apps.service"
+APPS_SOCKET_UNIT = "jupyterhub-apps.socket"
 BACKUP_UNIT = "jupyterhub-backup.service"
 BACKUP_TIMER_UNIT = "jupyterhub-backup.timer"
 CERTIFICATE_UNIT = "jupyterhub-certificate.service"

@@ -1,6 +1,6 @@
 """Run one cell in a running server by the way that a browser takes: nginx, proxy, server, WebSocket, kernel.
 
-Reads {"host", "base_url", "authority", "token", "kernelspec", "code", "expect"} from standard input; writes
+Reads {"host", "plain_at", "base_url", "authority", "token", "kernelspec", "code", "expect"} from standard input; writes
 {"trouble": "…"} ("" where the output has `expect` in it). It is started as the server's owner (see
 installer.commands.doctor.login).
 """
@@ -31,25 +31,28 @@ async def run(wished: Mapping[str, str]) -> None:
     # This machine by the site's name, which the certificate is for, wherever DNS may say that it is.
     here = OverrideResolver(resolver=Resolver(), mapping={wished["host"]: "127.0.0.1"})
     client = AsyncHTTPClient(force_instance=True, resolver=here)
-    context = ssl.create_default_context(cafile=wished["authority"])
-    # The site's own certificate is one, whoever has signed it.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     authority = f"[{wished['host']}]" if ":" in wished["host"] else wished["host"]
+    headers = {"Authorization": f"token {wished['token']}"}
+    options: dict[str, Any] = {"headers": headers, "request_timeout": 60}
+    if wished["plain_at"]:
+        # As the proxy asks that has the certificate.
+        headers |= {"Host": authority, "X-Forwarded-Proto": "https"}
+        secure, authority = "", wished["plain_at"]
+    else:
+        secure = "s"
+        options["ssl_options"] = context = ssl.create_default_context(cafile=wished["authority"])
+        # The site's own certificate is one, whoever has signed it.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     kernels = f"{authority}{wished['base_url']}api/kernels"
-    options: dict[str, Any] = {
-        "ssl_options": context,
-        "headers": {"Authorization": f"token {wished['token']}"},
-        "request_timeout": 60,
-    }
     body = json.dumps({"name": wished["kernelspec"]})
     try:
-        answer = await client.fetch(HTTPRequest(f"https://{kernels}", "POST", body=body, **options))
+        answer = await client.fetch(HTTPRequest(f"http{secure}://{kernels}", "POST", body=body, **options))
     except (HTTPError, OSError) as error:
         raise Failed(f"the kernel {wished['kernelspec']} did not start: {error}") from error
     kernel = json.loads(answer.body)["id"]
     try:
-        request = HTTPRequest(f"wss://{kernels}/{kernel}/channels", **options)
+        request = HTTPRequest(f"ws{secure}://{kernels}/{kernel}/channels", **options)
         socket = await websocket_connect(request, resolver=here)
         try:
             await _cell(socket, wished)
@@ -58,7 +61,7 @@ async def run(wished: Mapping[str, str]) -> None:
     except (HTTPError, OSError) as error:
         raise Failed(f"no WebSocket to the kernel: {error}") from error
     finally:
-        await client.fetch(HTTPRequest(f"https://{kernels}/{kernel}", "DELETE", **options), raise_error=False)
+        await client.fetch(HTTPRequest(f"http{secure}://{kernels}/{kernel}", "DELETE", **options), raise_error=False)
 
 
 async def _cell(socket: WebSocketClientConnection, wished: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from installer.engine.resource import Attributes, Resource
+from installer.host import files
 from installer.host.errors import Problem
 from installer.host.invoker import password_field
 from installer.host.paths import FIRST_PERSON_UID
@@ -43,7 +44,7 @@ class Group(Resource):
 
     def realize(self, before: Attributes | None) -> None:
         """Create it."""
-        run(["groupadd", "--system", self.group])
+        _change(["groupadd", "--system", self.group])
 
     def remove(self) -> None:
         """Delete it; its members stay."""
@@ -112,9 +113,9 @@ class Account(Resource):
                 kind += ["--gid", self.account]
             except KeyError:
                 kind += ["--user-group"]
-            run(["useradd", *kind, *attributes, "--", self.account])
+            _change(["useradd", *kind, *attributes, "--", self.account])
         else:
-            run(["usermod", *attributes, "--", self.account])
+            _change(["usermod", *attributes, "--", self.account])
 
     def remove(self) -> None:
         """Delete it with its group; files stay."""
@@ -153,7 +154,7 @@ class Membership(Resource):
 
     def realize(self, before: Attributes | None) -> None:
         """Add it."""
-        run(["gpasswd", "--add", self.account, self.group])
+        _change(["gpasswd", "--add", self.account, self.group])
 
     def remove(self) -> None:
         """Take it out of the group."""
@@ -210,7 +211,7 @@ class Person(Resource):
             )
         if before is None:
             words = ["--create-home", "--user-group", "--key", "HOME_MODE=0700", "--shell", "/bin/bash"]
-            run(["useradd", *words, *self._former_uid(), "--comment", self.comment, "--", self.account])
+            _change(["useradd", *words, *self._former_uid(), "--comment", self.comment, "--", self.account])
         password = self.password_file.read_text(encoding="utf-8").strip()
         run(["chpasswd"], stdin=f"{self.account}:{password}\n")
 
@@ -227,3 +228,9 @@ class Person(Resource):
         """Delete the account; its home stays, since work may be in it."""
         if self.probe() is not None:
             run(["userdel", "--", self.account])
+
+
+def _change(argv: list[str]) -> None:
+    """Run one of shadow's programs, which sync their files but not the names of those. Raises Problem."""
+    run(argv)
+    files.fsync_directory(Path("/etc"))

@@ -56,6 +56,13 @@ class HubDatabase(Resource):
     @property
     def implied_needs(self) -> tuple[str, ...]:
         """All that the hub's start needs: it comes last before that, since the hub stands still for it."""
+        secrets = (
+            paths.COOKIE_SECRET,
+            paths.PROXY_AUTH_TOKEN,
+            paths.CULLER_TOKEN,
+            paths.INSTALLER_TOKEN,
+            paths.APPS_TOKEN,
+        )
         sockets = (paths.PAM_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT)
         return (
             f"account:{paths.HUB_USER}",
@@ -64,6 +71,7 @@ class HubDatabase(Resource):
             f"file:{paths.HUB_CONFIG}",
             f"link:{paths.VENV}",
             *(f"service:{unit}" for unit in (paths.PROXY_UNIT, *sockets)),
+            *(f"secret:{path}" for path in secrets),
         )
 
     @property
@@ -104,21 +112,8 @@ class HubDatabase(Resource):
         now = database_copies.schema()
         if now in {"", self.schema_wanted}:
             return
-        check: list[str | Path] = [
-            self.environment / "bin" / "python",
-            "-I",
-            "-m",
-            "installer.hub.check_config",
-            paths.HUB_CONFIG,
-        ]
-        try:
-            run(check, user=paths.HUB_USER, timeout=120)
-        except CommandFailed as failed:
-            raise Problem(
-                f"{paths.HUB_UNIT} was not stopped for its database: its configuration is refused",
-                "mend what is named above, then run the same command again",
-                failed.detail,
-            ) from failed
+        if not self.undoing:  # on the way back there is no other hub than that of then
+            self._check_configuration()
         order = Order(
             now=now,
             schema_=self.schema_wanted,
@@ -171,6 +166,17 @@ class HubDatabase(Resource):
                 f"and {self.schema_wanted} was expected",
                 "please report it: installer/locks/server.schemas does not fit server.txt",
             )
+
+    def _check_configuration(self) -> None:
+        python = self.environment / "bin" / "python"
+        try:
+            run([python, "-I", "-m", "installer.hub.check_config", paths.HUB_CONFIG], user=paths.HUB_USER, timeout=120)
+        except CommandFailed as failed:
+            raise Problem(
+                f"{paths.HUB_UNIT} was not stopped for its database: its configuration is refused",
+                "mend what is named above, then run the same command again",
+                failed.detail,
+            ) from failed
 
     def _check_room(self) -> None:
         size = paths.HUB_DATABASE.lstat().st_size

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from installer.engine.resource import Attributes, Resource
-from installer.host import paths, refreshes, systemd
+from installer.host import files, paths, refreshes, systemd
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 from installer.resources.file import File
@@ -112,6 +112,7 @@ class Service(Resource):
         """Enable it, check, and start or refresh it; returns when the unit itself says that it is up."""
         begun, reading = time.time(), refreshes.reading(self.files)
         if self.unit in _STANDS_STILL_FOR and self.probe() == self.wanted():
+            refreshes.note(self.unit, reading)
             return  # it has been started again already, with all that it reads as it is now
         try:
             if self.check:
@@ -136,6 +137,10 @@ class Service(Resource):
                 f"see what it says: journalctl --unit={self.unit} --since=-5min",
                 tail or failed.detail,
             ) from failed
+        # systemctl does not care whether the links that it makes outlast a power cut.
+        for directory in paths.UNITS.glob("*.wants"):
+            files.fsync_directory(directory)
+        files.fsync_directory(paths.UNITS)
         refreshes.note(self.unit, reading)
 
     def remove(self) -> None:

@@ -202,7 +202,7 @@ class _Checker:
         temporary = re.compile(rf"{re.escape(self._generations)}\.")
         left = {each for each in (self._disk.contents | self._disk.names) - others if not temporary.match(each)}
         for path in sorted(left):
-            if self._is_managed(path):
+            if path.startswith(self._managed) and not PurePosixPath(path).name.startswith("."):
                 yield f"the generation was kept before {path} was on disk"
         self._kept = True
 
@@ -231,7 +231,7 @@ class _Checker:
             yield _at(call, call.texts[0])
 
     def _is_managed(self, path: str) -> bool:
-        # What is not whole yet has a dot in front; enabling a unit is systemctl's, and made durable at the end.
+        # What is not whole yet has a dot in front; a link that enables a unit is announced with its service.
         name = PurePosixPath(path).name
         return path.startswith(self._managed) and not name.startswith(".") and ".wants/" not in path
 

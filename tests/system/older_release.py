@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 
+from installer.host import paths
 from tests.system.machine import Machine
-from tests.system.machine_installer import STATE
+from tests.system.machine_installer import STATE, apply_as_root
 from tests.system.machine_person import CHECKOUT, REPOSITORY, copy_checkout
 
 FIXTURE = REPOSITORY / "tests" / "fixtures" / "jupyterhub_5"
 JUPYTERHUB = "5.5.4"
 SCHEMA = (FIXTURE / "server.schemas").read_text().split()[0]
+GENERATIONS = f"{STATE}/generations"
 _LOCKS = f"{CHECKOUT}/installer/locks"
 _CONFIG = "installer/hub/jupyterhub_config.py.j2"
 
@@ -33,10 +35,22 @@ def check_out_newer(machine: Machine) -> None:
     copy_checkout(machine)
 
 
-def forget_what_came_later(machine: Machine) -> None:
-    """Have the one generation say no more than releases did that knew nothing of schemas."""
-    path = f"{STATE}/generations/000001.json"
-    said = json.loads(machine.read(path))
+def install_older(machine: Machine) -> None:
+    """Make a machine that was applied one that the older release was installed on, and nothing else ever.
+
+    What is dear and the same comes from the apply before: packages, downloads, the installer's own environment.
+    """
+    check_out_older(machine)
+    machine.run(["systemctl", "stop", paths.HUB_UNIT])
+    machine.run(["rm", str(paths.HUB_DATABASE)])
+    result = apply_as_root(machine)
+    assert result.ok, result
+    newer = machine.run(f"ls -d {paths.SERVER_REVISIONS}/* | grep -v $(readlink -f {paths.VENV})").stdout.split()
+    machine.run(["rm", "-r", *newer, f"{GENERATIONS}/000001.json"])
+    said = json.loads(machine.read(f"{GENERATIONS}/000002.json"))
+    # Releases that knew nothing of schemas wrote no more than this.
     said["resources"] = [each for each in said["resources"] if each["kind"] != "database"]
     del said["version"]
-    machine.put(path, json.dumps({**said, "format": 1}), mode="0600")
+    machine.run(["rm", f"{GENERATIONS}/000002.json"])
+    machine.put(f"{GENERATIONS}/000001.json", json.dumps({**said, "format": 1, "number": 1}), mode="0600")
+    check_out_newer(machine)

@@ -35,6 +35,9 @@ LAYOUT = """
 /opt/jupyter/revisions/server               d  755 root root
 /opt/jupyter/libexec                        d  755 root root
 /opt/jupyter/share/jupyter/kernels          d  755 root root
+/opt/jupyter/pages                          d  755 root root
+/var/lib/jupyterhub-web                     d  755 root root
+/var/lib/jupyterhub-web/passes              d  711 root root
 /run/jupyterhub-proxy                       d 2750 jupyterhub-proxy www-data
 /run/jupyterhub-proxy/http.sock             s  770 jupyterhub-proxy www-data
 /run/jupyterhub-proxy-api                   d 2750 jupyterhub-proxy jupyter

@@ -57,7 +57,8 @@ def test_what_is_kept_stays_and_what_is_not_is_set_back(applied_clone: Machine) 
     assert result.ok, result
     assert machine.read(CONFIG) == f"{TEXT}keep:\n  - {SITE}\n  - {SLICE}\n"
     assert machine.read(SITE) == site
-    assert [line.partition(":")[0] for line in differences(untouched, managed(machine))] == [CONFIG, SITE, SLICE]
+    other = [line.partition(":")[0] for line in differences(untouched, managed(machine))]
+    assert other == [CONFIG, SITE, SLICE, f"unit file {paths.USERS_SLICE}"]
     with Visitor(machine) as visitor:
         assert visitor.get("/hub/login").headers["X-Campus"] == "yes"
 

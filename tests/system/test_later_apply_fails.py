@@ -194,7 +194,7 @@ def test_a_damaged_journal_is_named_and_a_torn_one_is_not(in_use: Machine) -> No
     in_use.put(JOURNAL, begin + "\0\0\0\0\n" + begin, mode="0600")
     result = apply_as_root(in_use)
     assert failed(result).startswith(f"error: {JOURNAL} can't be read: line 2: ")
-    for newer in ('{"event": "party"}\n', begin.replace("{", '{"format": 2, ', 1)):
+    for newer in ('{"event": "party"}\n', begin.replace("{", '{"format": 99, ', 1)):
         in_use.put(JOURNAL, begin + newer, mode="0600")
         for words in ("apply", "status", "rollback"):
             result = in_use.run(["python3", "-m", "installer", words], cwd=CHECKOUT, check=False)

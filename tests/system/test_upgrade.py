@@ -13,27 +13,20 @@ import pytest
 
 from installer.host import paths
 from installer.resources.schemas import of_locks
+from tests.system.conftest import Applied
 from tests.system.kernel_commands import complaint
 from tests.system.kernel_talk import Kernel
 from tests.system.machine import Machine
-from tests.system.machine_image import Layer
-from tests.system.machine_installer import BY_ADMIN, JOURNAL, STATE, apply_as_root, applying, failed, pending
+from tests.system.machine_installer import BY_ADMIN, JOURNAL, STATE, applying, failed, pending
 from tests.system.machine_person import CHECKOUT, add_person
 from tests.system.machine_process import Result
-from tests.system.older_release import (
-    JUPYTERHUB,
-    SCHEMA,
-    check_out_newer,
-    check_out_older,
-    forget_what_came_later,
-)
+from tests.system.older_release import GENERATIONS, JUPYTERHUB, SCHEMA, check_out_newer, check_out_older, install_older
 from tests.system.visitor import Visitor, member, until
 
 # The engine is the same everywhere; each suite has its share of the long tests.
 pytestmark = pytest.mark.only_on("trixie")
 
 DATABASE = str(paths.HUB_DATABASE)
-GENERATIONS = f"{STATE}/generations"
 FRAGMENT = "/etc/jupyterhub/conf.d/10-own.py"
 NEW = of_locks()[0]
 
@@ -66,14 +59,12 @@ class Work:
 
 
 @pytest.fixture(scope="module")
-def campus(server: Layer) -> Iterator[Campus]:
-    with Machine(server) as machine:
+def campus(applied_server: Applied) -> Iterator[Campus]:
+    with Machine(applied_server[0]) as machine:
+        machine.run(["mv", GENERATIONS, f"{GENERATIONS}.away"])
         bare = upgrade(machine)
-        check_out_older(machine)
-        result = apply_as_root(machine)
-        assert result.ok, result
-        check_out_newer(machine)
-        forget_what_came_later(machine)
+        machine.run(["mv", f"{GENERATIONS}.away", GENERATIONS])
+        install_older(machine)
         yield Campus(machine, bare)
 
 

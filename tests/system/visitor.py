@@ -76,16 +76,21 @@ class _ToMachine(httpx.BaseTransport):
 
 
 class Visitor:
-    """A browser with its cookies. Use it in a with block."""
+    """A browser with its cookies. Use it in a with block.
 
-    def __init__(self, machine: Machine) -> None:
+    base_url: the path that the hub lives under; all paths that a visitor is told are below it.
+    context: what is trusted; the machine's own CA unless it is given.
+    """
+
+    def __init__(self, machine: Machine, base_url: str = "/", context: ssl.SSLContext | None = None) -> None:
         self.name = ""
+        self._base = base_url.rstrip("/")
         self._kernels: list[Kernel] = []
         self._address = machine.address
-        self._context = trust(machine)
+        self._context = context or trust(machine)
         self._transport = _ToMachine(machine, self._context)
         self._client = httpx.Client(
-            base_url=f"https://{HOST}",
+            base_url=f"https://{HOST}{self._base}",
             transport=self._transport,
             follow_redirects=True,
             timeout=SECONDS,
@@ -106,6 +111,11 @@ class Visitor:
     def get(self, path: str, *, follow: bool = True) -> httpx.Response:
         """Open a page."""
         return self._client.get(path, follow_redirects=follow)
+
+    def send(self, method: str, path: str, content: bytes = b"", **headers: str) -> httpx.Response:
+        """A request as it is, with headers of one's own; its answer, without going where that leads."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._client.request(method, path, content=content, headers=named, follow_redirects=False)
 
     def login(self, name: str, password: str) -> httpx.Response:
         """Fill in the login form, and return the page that the hub answers with."""
@@ -184,25 +194,33 @@ class Visitor:
 
     def kernel(self, identity: str) -> Kernel:
         """Connect to a kernel."""
-        path = f"/user/{self.name}/api/kernels/{identity}/channels"
-        line = socket.create_connection((self._address, 443), timeout=SECONDS)
-        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies(path))
-        connection = websocket.create_connection(
-            f"wss://{HOST}{path}",
-            timeout=SECONDS,
-            socket=self._context.wrap_socket(line, server_hostname=HOST),
-            cookie=cookies,
-            origin=f"https://{HOST}",
-        )
+        connection = self.websocket(f"/user/{self.name}/api/kernels/{identity}/channels")
         self._kernels.append(Kernel(identity, connection))
         return self._kernels[-1]
+
+    def websocket(self, path: str) -> websocket.WebSocket:
+        """Open a WebSocket, as a page of the site does."""
+        line = socket.create_connection((self._address, 443), timeout=SECONDS)
+        return websocket.create_connection(
+            f"wss://{HOST}{self._base}{path}",
+            timeout=SECONDS,
+            socket=self._context.wrap_socket(line, server_hostname=HOST),
+            cookie="; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies(path)),
+            origin=f"https://{HOST}",
+        )
 
     def cookies(self) -> list[Any]:
         """All cookies that were set (http.cookiejar.Cookie)."""
         return list(self._client.cookies.jar)
 
+    def forget(self, name: str) -> None:
+        """Delete the cookies of a name."""
+        for cookie in self.cookies():
+            if cookie.name == name:
+                self._client.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
+
     def _cookies(self, path: str) -> list[Any]:
-        return [cookie for cookie in self.cookies() if path.startswith(cookie.path)]
+        return [cookie for cookie in self.cookies() if f"{self._base}{path}".startswith(cookie.path)]
 
     def _xsrf(self, path: str) -> str:
         """The token of the page that a path belongs to: the one set for the longest part of it."""

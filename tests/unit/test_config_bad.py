@@ -17,7 +17,7 @@ PATH = "a path such as / or /jupyter/"
 NAME = "an account name such as ada"
 NAMES = "a list of account names such as [ada, grace]"
 DURATION = "a duration such as 1h, 30m or 90s"
-TOP = "a section with any of hub, auth, tls, culler"
+TOP = "a section with any of hub, auth, tls, web, culler"
 ONE_OF_HUB = "one of domain, base_url, admin_users"
 
 
@@ -102,7 +102,7 @@ CASES = {
     "text with an @": Bad("hub:\n  domain: @a\n", 2, "hub.domain", "not valid YAML", "keys and values", "'@'"),
     "impossible escape": Bad('hub:\n  domain: "\\U00ffffff"\n', 2, "hub.domain", "not valid YAML", "keys", "a mistake"),
     # --- keys
-    "unknown section": Bad("limits: {}\n", 1, "limits", "unknown key", "one of hub, auth, tls, culler", '"limits"'),
+    "unknown section": Bad("limits: {}\n", 1, "limits", "unknown key", "one of hub, auth, tls, web", '"limits"'),
     "misspelt section": Bad("hubb: {}\n", 1, "hubb", "unknown key", "one of hub", '"hubb"', "hub: {"),
     "misspelt key": Bad(
         "hub:\n  domian: a\n", 2, "hub.domian", "unknown key", ONE_OF_HUB, '"domian"', "hub: {domain: hub.example.org}"

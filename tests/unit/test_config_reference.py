@@ -69,7 +69,8 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
     config = loaded(
         tmp_path,
         "hub: {base_url: /lab/}\nculler: {timeout: 5400s, max_age: 0}\n"
-        "kernels:\n- {name: r}\n- {packages: [numpy], name: science, pip: []}\n",
+        "kernels:\n- {name: r}\n- {packages: [numpy], name: science, pip: []}\n"
+        "apps: [{path: /x/, upstream: 'unix:/run/x', read_timeout: 480h}]\n",
     )
     assert show(config) == (
         "hub:\n"
@@ -89,6 +90,10 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  # ca_file: those that this machine trusts  (default)\n"
         "  preflight: true  # default\n"
         "  # hsts: true for `files`, and for `letsencrypt` with Let's Encrypt's trusted certificates  (default)\n"
+        "web:\n"
+        "  server: nginx  # default\n"
+        "  # listen: 127.0.0.1:282, or 127.0.0.1:284 without nginx  (default)\n"
+        '  trusted_proxies: [127.0.0.1, "::1"]  # default\n'
         "culler:\n"
         "  timeout: 1h30m\n"
         "  max_age: 0\n"
@@ -104,6 +109,7 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "channels: [conda-forge]  # default\n"
         "kernels: [r, {name: science, packages: [numpy]}]\n"
         "# default_kernel: the first of kernels  (default)\n"
+        'apps: [{path: /x/, upstream: "unix:/run/x", read_timeout: 20d}]\n'
     )
 
 
@@ -111,7 +117,8 @@ def test_a_config_survives_being_stored(tmp_path: Path) -> None:
     config = loaded(
         tmp_path,
         "hub: {admin_users: [ada]}\nculler: {max_age: 7d}\n"
-        "kernels: [r, {name: science, packages: [numpy], lock: /x}]\n",
+        "kernels: [r, {name: science, packages: [numpy], lock: /x}]\n"
+        "apps: [{path: /x/, root: /srv/x}, {path: /y/, upstream: 'unix:/y', body_size: 0, read_timeout: 20d}]\n",
     )
     assert Config.model_validate_json(config.model_dump_json()) == config
     assert Config.model_validate(config.model_dump()) == config

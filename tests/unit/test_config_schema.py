@@ -21,7 +21,10 @@ GOOD: dict[str, list[object]] = {
     "hub.base_url": ["/", "/jupyter/", "/a/b-1.0/~x/", "/hubs/", "/a/users/"],
     "hub.admin_users": [[], ["ada"], ["ada", "g_h.o-2", "2ada", "roots", "a" * 32]],
     "auth.provider": ["pam"],
-    "tls.mode": ["self-signed"],
+    "tls.mode": ["self-signed", "off"],
+    "web.server": ["nginx", "none"],
+    "web.listen": ["127.0.0.1:8080", "0.0.0.0:80", "[::1]:65535"],
+    "web.trusted_proxies": [[], ["192.0.2.7", "10.0.0.0/8"], ["2001:db8::/32", "::1"]],
     "tls.names": [[], ["hub.example.org", "192.0.2.7", "2001:db8::7"]],
     "tls.certificate": ["/etc/ssl/hub/fullchain.pem", "/etc/ssl/a+b_c-d.1"],
     "tls.key": ["/etc/ssl/hub/privkey.pem"],
@@ -79,13 +82,37 @@ GOOD: dict[str, list[object]] = {
     ],
     "kernels[].display_name": ["Python 3 (science)", "π", "x" * 80],
     "kernels[].revision": ["3f9c0a7b51de", "000000000000"],
+    "apps": [
+        [],
+        [{"path": "/a/", "upstream": "unix:/x"}, {"path": "/ab/", "root": "/srv/www", "groups": ["a"], "admins": True}],
+    ],
+    "apps[].path": ["/a/", "/a/b-1.0/~x/", "/jupyterhub/", "/hubs/"],
+    "apps[].upstream": [
+        "http://127.0.0.1:1",
+        "http://localhost:65535",
+        "http://[::1]:8080",
+        "http://192.0.2.255:80",
+        "unix:/run/app@1/http.sock",
+    ],
+    "apps[].root": ["/srv", "/srv/www/a_b-c+d@e/x.y"],
+    "apps[].login": ["hub", "none"],
+    "apps[].groups": [[], ["staff", "Domain_Users.x-1"]],
+    "apps[].admins": [True, False],
+    "apps[].strip_prefix": [True, False],
+    "apps[].websocket": [True, False],
+    "apps[].body_size": [0, "0", "1K", "999999G"],
+    "apps[].read_timeout": ["1s", "20d"],
+    "apps[].redirect_fix": [True, False],
 }
 BAD: dict[str, list[object]] = {
     "hub.domain": [1, True, [], {}, "", "a b", "a..b", "a.", "-a", "a-", "a_b", "1.2.3", "a:80", "a/b", "x" * 64],
     "hub.base_url": [1, "", "a", "/a", "a/", "//", "/a//b/", "/../", "/a b/", "/$x/", "/%20/", "/hub/", "/a/user/"],
     "hub.admin_users": ["ada", {}, [1], [[]], ["Ada"], ["root"], ["jupyter"], ["12"], ["-a"], ["a" * 33], ["a", "a"]],
     "auth.provider": ["ldap", "", 1, ["pam"]],
-    "tls.mode": ["off", False],
+    "tls.mode": ["on", False],
+    "web.server": ["apache", "", True],
+    "web.listen": ["", 8080, "8080", "localhost:80", "127.0.0.1", "::1:80", "127.0.0.1:0", "127.0.0.1:80;", "unix:/x"],
+    "web.trusted_proxies": ["::1", ["host"], ["a b"], [1], ["::1", "::1"], ["10.0.0.0/"], ["10.0.0.1;"]],
     "tls.names": [
         "hub.example.org",
         ["*.example.org"],
@@ -256,6 +283,47 @@ BAD: dict[str, list[object]] = {
         ["x" * 201],
     ],
     "kernels[].display_name": ["", " a", "a ", "a\nb", "a\x1b[2J", "x" * 81, 3, ["x"]],
+    "apps": ["/a/", {}, {"path": "/a/", "root": "/b"}, ["/a/"], [1], [{"root": "/b"}], [{"path": "/a/", "x": 1}]],
+    "apps[].path": ["", "/", "a", "/a", "a/", "/../", "/a//", "/a b/", "/hub/", "/x/services/", "/jupyterhub-x/", 1],
+    "apps[].upstream": [
+        "",
+        "8080",
+        8080,
+        "127.0.0.1:80",
+        "http://127.0.0.1",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:65536",
+        "http://127.0.0.1:80/",
+        "http://app.example.org:80",
+        "https://127.0.0.1:443",
+        "http://127.0.0.1:80;",
+        "unix:x",
+        "unix:/a/../b",
+        "unix:/a b",
+        "unix:/" + "x" * 120,
+    ],
+    "apps[].root": [
+        "",
+        "/",
+        "srv",
+        "/srv/",
+        "/a//b",
+        "/a/../b",
+        "/a b",
+        "/a;b",
+        '/a"',
+        "/a\nb",
+        "/$x",
+        "/" + "x" * 200,
+    ],
+    "apps[].login": ["", "pam", True],
+    "apps[].groups": ["staff", [""], ["a b"], ["-a"], ["a", "a"], ["a" * 33], [1]],
+    "apps[].admins": ["true", 1, "ada"],
+    "apps[].strip_prefix": ["no", 0],
+    "apps[].websocket": ["yes", 1],
+    "apps[].body_size": [1, -1, "1", "1m", "0M", "1 M", "1MB", "1000000K", "", True],
+    "apps[].read_timeout": [5, "5", "1w"],
+    "apps[].redirect_fix": ["off", []],
     "kernels[].revision": ["", "3f9c", "3F9C0A7B51DE", "3f9c0a7b51deX", "g" * 12, 123456789012],
 }
 
@@ -311,7 +379,8 @@ def test_it_is_a_schema_that_tells_an_editor_everything() -> None:
     for key in (*all_keys(), *entry_keys()):
         told = schema()
         for name in key.path:
-            told = told["items"]["oneOf"][1] if "items" in told else told
+            told = told.get("items", told)
+            told = told["oneOf"][1] if "oneOf" in told else told
             told = told["properties"][name]
         assert told["description"] == key.description
         assert told["examples"] == [key.example]

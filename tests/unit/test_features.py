@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from installer.config.models import Backup, Config, Hub, Tls
 from installer.engine.graph import in_order
 from installer.engine.resource import Resource
 from installer.engine.store import Store, stored
-from installer.features import backup, letsencrypt, tls, web
+from installer.features import apps, backup, letsencrypt, tls, web
 from installer.features.everything import desired
 from installer.features.site import Admin, Site
 from installer.host import paths
@@ -67,6 +68,17 @@ VARIANTS = {
     "own admin": site(admin=Admin(paths.OWN_ADMIN, own=True, reason="nobody ran sudo")),
     "beside others": site(sites=Sites(foreign=(OTHER,), stock_enabled=True)),
     "with backups": site(Config(backup=Backup(every="daily")), checkout=Path("/usr/local/lib/100% ours")),
+    "with apps": site(
+        Config.model_validate(
+            {
+                "apps": [
+                    {"path": "/files/", "root": "/srv/files"},
+                    {"path": "/a.b/", "upstream": "http://localhost:7001", "login": "none"},
+                    {"path": "/c/", "upstream": "unix:/run/c.sock", "groups": ["staff"], "strip_prefix": False},
+                ]
+            }
+        )
+    ),
     "Let's Encrypt": site(LETSENCRYPT),
     "Let's Encrypt for an address": site(Config(tls=Tls(mode="letsencrypt", names=("9.9.9.9", "hub.example.com")))),
     "files": site(Config(tls=FILES)),
@@ -202,3 +214,24 @@ def test_root_runs_by_itself_only_what_is_roots() -> None:
     with pytest.raises(Conflict, match=r"/home/ada/x can be changed by others than root"):
         desired(site(Config(backup=Backup(every="daily")), checkout_open=Path("/home/ada/x")))
     assert desired(site(checkout_open=Path("/home/ada/x")))
+
+
+def test_an_app_has_a_place_of_its_own_and_the_gate_is_there_only_where_it_is_asked() -> None:
+    asked = VARIANTS["with apps"]
+    text = text_of(desired(asked), paths.NGINX_SITE)
+    assert "upstream jupyterhub_app_2 {\n    server 127.0.0.1:7001;" in text
+    assert "upstream jupyterhub_app_3 {\n    server unix:/run/c.sock;" in text
+    assert "proxy_pass http://jupyterhub_app_2$jupyterhub_app_2_path;" in text
+    assert "proxy_pass http://jupyterhub_app_3;" in text
+    assert '"~^/a[.]b(?<jupyterhub_rest>/.*)$"' in text
+    rules = json.loads(text_of(desired(asked), paths.APPS_RULES))
+    assert rules["apps"] == {
+        "/files/": {"groups": [], "admins": False},
+        "/c/": {"groups": ["staff"], "admins": False},
+    }
+    assert "LoadCredential=apps_token:" in text_of(desired(asked), paths.UNITS / paths.HUB_UNIT)
+    assert '"access:services!service=apps"' in text_of(desired(asked), paths.HUB_CONFIG)
+    for other in (site(), site(Config.model_validate({"apps": [{"path": "/a/", "root": "/b", "login": "none"}]}))):
+        assert apps.resources(other) == ()
+        assert "apps" not in text_of(desired(other), paths.HUB_CONFIG)
+        assert "apps_token" not in text_of(desired(other), paths.UNITS / paths.HUB_UNIT)

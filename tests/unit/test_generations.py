@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,16 @@ def test_before_the_first_and_before_the_second_apply(store: Store) -> None:
 # --- differences ------------------------------------------------------------------------------------
 
 
+def test_a_return_that_was_killed_goes_on_to_where_it_was_going(store: Store) -> None:
+    for number in (1, 2, 3):
+        keep(store, number)
+    assert generations.one_before(store).number == 2
+    store.journal.begin(by="ada", remembered={}, back_to=1)
+    assert generations.one_before(store).number == 1
+    store.journal.begin(by="ada", remembered={})
+    assert generations.one_before(store).number == 2, "an apply has come in between"
+
+
 def test_differences_between_two(store: Store) -> None:
     secret = Secret(feature="test", path=Path("/etc/secret"))
     keep(
@@ -177,6 +188,7 @@ def before(config: str = "") -> Generation:
         ("", "culler: {timeout: 2h}\n", "culler.timeout default -> 2h (1 change: test)"),
         ("culler:\n  timeout: 2h\n", "# nothing\n", "culler.timeout 2h -> default (1 change: test)"),
         ("kernels: [r]", "kernels: [{name: r}, go]", "kernels [r] -> [r, go] (1 change: test)"),
+        ("", "apps: [{root: /b, path: /a/}]", "apps default -> [/a/] (1 change: test)"),
         ("hub: {domain: a}", "hub: {domain: " + "b" * 60 + "}", f"hub.domain a -> {'b' * 39}… (1 change: test)"),
         ("a: 1", "{b: 1, c: 2, d: 3, e: 4}", "a 1 -> default; b default -> 1; c default -> 2; d default -> 3; 1 more"),
         ("# one\n", "# two\n", "1 change: test"),
@@ -237,6 +249,23 @@ def test_the_config_is_replaced_and_put_back(tmp_path: Path) -> None:
     assert not found.aside.exists()
     found.put_back()
     assert path.read_text() == "now: 1\n"
+
+
+def test_the_config_goes_back_with_a_run_that_fails_unless_it_had_come_to_something(tmp_path: Path) -> None:
+    path = tmp_path / "installer.yaml"
+    path.write_text("now: 1\n")
+    for numbers, left in (([1, 1], "now: 1\n"), ([1, 2], "then: 1\n")):
+        said = iter(numbers)
+        with (
+            pytest.raises(KeyboardInterrupt),
+            config_file.read(path).replaced("then: 1\n", applied="now: 1\n", newest=partial(next, said)),
+        ):
+            assert path.read_text() == "then: 1\n"
+            raise KeyboardInterrupt
+        assert path.read_text() == left
+    with config_file.read(path).replaced("there: 1\n", applied="then: 1\n", newest=lambda: 2):
+        pass
+    assert path.read_text() == "there: 1\n"
 
 
 def test_what_was_never_applied_is_kept_aside(tmp_path: Path) -> None:

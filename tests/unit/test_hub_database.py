@@ -27,11 +27,11 @@ LIBEXEC = Path(__file__).parents[2] / "installer" / "libexec"
 NEW, OLD = schemas.of_locks()[0], "4621fec11365"
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def older_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hub's database, as JupyterHub 5 has left it, with a user in it."""
-    path = tmp_path / "a b" / "jupyterhub.sqlite"
-    path.parent.mkdir()
+    tmp_path = tmp_path_factory.mktemp("older")
+    path = tmp_path / "jupyterhub.sqlite"
     session = orm.new_session_factory(f"sqlite:///{path}")()
     session.add(orm.User(name="grace"))
     session.commit()
@@ -40,6 +40,15 @@ def database(tmp_path: Path) -> Path:
     ini = tmp_path / "alembic.ini"
     write_alembic_ini(ini, f"sqlite:///{path}")
     command.downgrade(Config(str(ini)), OLD)
+    return path
+
+
+@pytest.fixture
+def database(tmp_path: Path, older_database: Path) -> Path:
+    """The same, for one test alone."""
+    path = tmp_path / "a b" / "jupyterhub.sqlite"
+    path.parent.mkdir()
+    path.write_bytes(older_database.read_bytes())
     path.chmod(0o600)
     return path
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import httpx
 
-from installer.commands import health
-from installer.commands.doctor.finding import APPLY, Finding, ok, problem
+from installer.commands import health, maintenance
+from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
 from installer.commands.doctor.server import Server
+from installer.commands.maintenance import Maintenance
 from installer.features.site import Site
 from installer.host import paths
 
@@ -18,13 +19,22 @@ def look(server: Server) -> list[Finding]:
     """Ask the hub itself, then through the proxy, then through nginx: the first that doesn't answer is the one."""
     site = server.known.site
     path = f"{site.config.hub.base_url}hub/health"
-    return judge(
+    closed = judge_closed(maintenance.look())
+    return closed + judge(
         hub=_asked(httpx.HTTPTransport(), f"http://127.0.0.1:{paths.HUB_API_PORT}{path}"),
         proxy=_asked(httpx.HTTPTransport(uds=str(paths.PROXY_SOCKET)), f"http://localhost{path}"),
-        nginx=health.answers(site) or "",
+        nginx=(health.answers(site) or "") if site.has_nginx else "",
         token=_token(site),
         url=site.url,
     )
+
+
+def judge_closed(closed: Maintenance | None) -> list[Finding]:
+    """Judge whether the site is closed."""
+    if closed is None:
+        return []
+    what = f"the site has been closed for maintenance since {closed.since}: {closed.message}"
+    return [warning(AREA, what, "open it again: sudo python3 -m installer web maintenance off")]
 
 
 def judge(*, hub: str, proxy: str, nginx: str, token: int, url: str) -> list[Finding]:

@@ -37,6 +37,8 @@ class Certificate:
 def look(server: Server) -> list[Finding]:
     """Read the files, ask nginx."""
     site = server.known.site
+    if site.behind:
+        return [ok(AREA, "none here: tls.mode is off, and the proxy in front has it")]
     own = next(each for each in server.known.desired if isinstance(each, SiteCertificate))
     wanted = site.config.certificate_names or (site.host,) if own.stand_in else own.names
     present = read_certificate(paths.SITE_CERTIFICATE)

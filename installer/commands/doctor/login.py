@@ -47,6 +47,7 @@ def _cell(site: Site, token: str) -> str:
     smoke = _smoke_of_default(site)
     question = {
         "host": site.host,
+        "plain_at": site.config.web.reached_at if site.behind else "",
         "base_url": f"{site.config.hub.base_url}user/{paths.SELFTEST_USER}/",
         "authority": str(paths.SITE_CERTIFICATE),
         "token": token,

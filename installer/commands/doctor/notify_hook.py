@@ -18,7 +18,7 @@ def look(server: Server) -> list[Finding]:
     """Ask systemd what each unit starts when it fails."""
     site = server.known.site
     ways = site.config.notify.ways
-    ours = [unit for unit in health.UNITS if unit.startswith("jupyterhub")]
+    ours = [unit for unit in health.units(site) if unit.startswith("jupyterhub")]
     # What each has, systemd says in the order in which it was asked.
     said = run(["systemctl", "show", "--property=OnFailure", "--value", "--", *ours], timeout=5).stdout
     hooks = dict(zip(ours, (block.strip() for block in said.split("\n\n")), strict=False))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from installer.commands.doctor.finding import Finding, ok, problem
 from installer.commands.doctor.server import Server
+from installer.features.site import Site
 from installer.host import paths
 from installer.host.process import run
 
 AREA = "ports"
-_WHOSE = {80: "nginx.service", 443: "nginx.service", paths.HUB_API_PORT: paths.HUB_UNIT}
+_WHOSE = {80: paths.NGINX_UNIT, 443: paths.NGINX_UNIT, paths.HUB_API_PORT: paths.HUB_UNIT}
+"""Where people reach the site themselves."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,18 @@ class Listener:
 
 def look(server: Server) -> list[Finding]:
     """Ask the kernel who listens."""
-    wanted = " or ".join(f"sport = :{port}" for port in _WHOSE)
+    whose = _whose(server.situation.site) if server.situation else _WHOSE
+    wanted = " or ".join(f"sport = :{port}" for port in whose)
     said = run(["ss", "-H", "-l", "-t", "-n", "-p", wanted], timeout=5).stdout
-    return judge(parsed(said, _unit_of), installed=server.begun)
+    return judge(parsed(said, _unit_of), installed=server.begun, whose=whose)
+
+
+def _whose(site: Site) -> dict[int, str]:
+    """The ports, each with the unit that should listen there."""
+    if not site.behind:
+        return _WHOSE
+    front = paths.NGINX_UNIT if site.has_nginx else paths.FORWARD_UNIT
+    return {site.config.web.port: front, paths.HUB_API_PORT: paths.HUB_UNIT}
 
 
 def parsed(said: str, unit_of: Callable[[int], str]) -> list[Listener]:
@@ -44,19 +55,24 @@ def parsed(said: str, unit_of: Callable[[int], str]) -> list[Listener]:
     return list(listeners.values())
 
 
-def judge(listeners: list[Listener], *, installed: bool) -> list[Finding]:
-    """Judge who listens; installed: whether anything of ours should."""
+def judge(listeners: list[Listener], *, installed: bool, whose: Mapping[int, str] = _WHOSE) -> list[Finding]:
+    """Judge who listens.
+
+    installed: whether anything of ours should. whose: the ports, each with the unit that should be there.
+    """
     found = []
-    for port, unit in _WHOSE.items():
+    for port, unit in whose.items():
         here = [listener for listener in listeners if listener.port == port]
-        others = [listener for listener in here if listener.unit != unit]
+        # systemd itself holds what it hands to a service.
+        handed = unit == paths.FORWARD_UNIT
+        others = [listener for listener in here if listener.unit != unit and not (handed and listener.pid == 1)]
         for other in others:
             who = f"{other.program} (pid {other.pid}{', ' + other.unit if other.unit else ''})"
             what = f"port {port} is held by {who}, and is {unit}'s"
             found.append(problem(AREA, what, f"{_ended(other)} && sudo systemctl restart {unit}"))
         if not here and installed:
             found.append(problem(AREA, f"nobody listens on port {port}", f"sudo systemctl restart {unit}"))
-    ports = ", ".join(map(str, _WHOSE))
+    ports = ", ".join(map(str, whose))
     return found or [ok(AREA, f"{ports} are listened on by whom they should be" if installed else f"{ports} are free")]
 
 

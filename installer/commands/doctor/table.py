@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from installer.commands.doctor import (
     answers,
+    apps,
     certificate,
     clock,
     drift,
@@ -54,6 +55,7 @@ TABLE = (
     Check(units.AREA, units.look),
     Check(ports.AREA, ports.look, When.ALWAYS),
     Check(answers.AREA, answers.look),
+    Check(apps.AREA, apps.look),
     Check(names.AREA, names.look, When.ALWAYS),
     Check(certificate.AREA, certificate.look),
     Check(room.AREA, room.look, When.ALWAYS),

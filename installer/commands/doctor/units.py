@@ -15,9 +15,9 @@ AREA = "units"
 _MANY_RESTARTS = 3
 
 
-def look(_: Server) -> list[Finding]:
+def look(server: Server) -> list[Finding]:
     """Ask systemd."""
-    states = systemd.states(health.UNITS)
+    states = systemd.states(health.units(server.situation.site if server.situation else None))
     return judge(states, {state.name: _last_line(state.name) for state in states if state.active != "active"})
 
 

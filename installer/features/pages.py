@@ -1,0 +1,51 @@
+"""The pages that nginx shows where there is nobody else to answer: static, root's, and in need of nothing."""
+
+from __future__ import annotations
+
+from installer.engine.resource import Resource
+from installer.features.templates import render
+from installer.host import paths
+from installer.resources.directory import Directory
+from installer.resources.file import File
+
+_PAGES: dict[str, dict[str, object]] = {
+    "hub-down": {
+        "title": "JupyterHub doesn't answer just now",
+        "texts": ("It may only be starting again. Notebooks that are running go on, and so does what they compute.",),
+        "soft": "This page tries again by itself; if it stays like this, tell whoever looks after this server.",
+        "again": 5,
+    },
+    "app-down": {
+        "title": "This service isn't running",
+        "texts": ("It is part of this site, but nothing answers in its place just now. All else goes on.",),
+        "soft": "Try again in a while; if it stays like this, tell whoever looks after this server.",
+        "again": 30,
+    },
+    "app-forbidden": {
+        "title": "Not for you, it seems",
+        "texts": ("You are logged in, but this page is open only to some.",),
+        "soft": "Whoever looks after this server can change that.",
+        "again": 0,
+    },
+    "login-down": {
+        "title": "Nobody can log in just now",
+        "texts": ("This page is for those who are logged in to JupyterHub, and JupyterHub doesn't answer.",),
+        "soft": "This page tries again by itself.",
+        "again": 10,
+    },
+}
+
+
+def resources(feature: str) -> tuple[Resource, ...]:
+    """A directory, and a file for each page."""
+    return (
+        Directory(feature=feature, path=paths.PAGES),
+        *(
+            File(
+                feature=feature,
+                path=paths.PAGES / f"{name}.html",
+                text=render("nginx/pages/page.html.j2", **variables),
+            )
+            for name, variables in _PAGES.items()
+        ),
+    )
