@@ -111,6 +111,7 @@ def test_files_that_do_not_fit_are_refused_before_anything_is_changed(aging: Mac
 
 def test_files_are_used_and_taken_up_when_they_change(aging: Machine) -> None:
     first, second = new_site(INSTITUTE, [HOST]), new_site(INSTITUTE, [HOST])
+    configure(aging)
     put(aging, first)
     result = apply_as_root(aging)
     assert result.ok, result
