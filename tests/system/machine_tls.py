@@ -13,15 +13,16 @@ from tests.system.visitor import HOST
 HUB_CERTIFICATE = "/etc/jupyterhub/tls/hub.crt"
 KEEPER = "jupyterhub-certificate.service"
 
-AGED = f"""
+AGED = """
 from datetime import timedelta
 from installer.host import paths
 from installer.pki import issuing
-from installer.pki.pair import Pair, read_certificate, read_key
+from installer.pki.pair import Pair, names_of, read_certificate, read_key
 
 issuing._SKEW = timedelta(days=300)
 authority = Pair((read_certificate(paths.CA_CERTIFICATE),), read_key(paths.CA_KEY))
-issuing.new_site(authority, ["{HOST}"]).write(paths.SITE_CERTIFICATE, paths.SITE_KEY)
+names = names_of(read_certificate(paths.SITE_CERTIFICATE))
+issuing.new_site(authority, names).write(paths.SITE_CERTIFICATE, paths.SITE_KEY)
 """
 """For the server environment's Python: put a certificate in place that was made 300 days ago."""
 
