@@ -11,6 +11,7 @@ kernels_applied_clone   the same for one test alone
 small_kernel_server     a layer of an applied server with that channel and the kernel SMALL (see kernel_commands)
 tiny_kernel_server      the same with kernels that are made in seconds besides (see tiny_channel)
 boot            boots further machines for one test
+stride          at how many of a run's moments it is killed
 
 All have the account ADMIN (password, sudo) and the checkout at CHECKOUT.
 """
@@ -247,3 +248,9 @@ def _kept_layer(suite: str, kind: str = "") -> Path:
 
 def _said(kept: Path) -> Path:
     return kept.with_name(f"{kept.name}.json")
+
+
+@pytest.fixture
+def stride(request: pytest.FixtureRequest) -> int:
+    """At the how manieth moment a run is killed at which none was before (see every_moment)."""
+    return 1 if request.config.getoption("every_moment") else 4

@@ -34,12 +34,6 @@ notify:
 {NO_KERNELS}"""
 
 
-@pytest.fixture
-def stride(request: pytest.FixtureRequest) -> int:
-    """At the how manieth moment a run is killed at which none was before."""
-    return 1 if request.config.getoption("every_moment") else 4
-
-
 # --- a first apply ----------------------------------------------------------------------------------
 
 

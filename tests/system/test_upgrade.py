@@ -13,13 +13,16 @@ import pytest
 
 from installer.host import paths
 from installer.resources.schemas import of_locks
+from tests.system.bystander import looking_on, states
 from tests.system.conftest import Applied
+from tests.system.every_moment import chain
 from tests.system.kernel_commands import complaint
 from tests.system.kernel_talk import Kernel
 from tests.system.machine import Machine
 from tests.system.machine_installer import BY_ADMIN, JOURNAL, STATE, applying, failed, pending
 from tests.system.machine_person import CHECKOUT, add_person
 from tests.system.machine_process import Result
+from tests.system.machine_snapshot import differences, managed
 from tests.system.older_release import GENERATIONS, JUPYTERHUB, SCHEMA, check_out_newer, check_out_older, install_older
 from tests.system.visitor import Visitor, member, until
 
@@ -286,6 +289,23 @@ def test_killed_while_the_hub_stands_still(machine: Machine, work: Work) -> None
     result = upgrade(machine)
     assert result.code == 0, result
     assert "did not come to its end; this one goes on from there" in result.stderr
+    assert pending(machine) == ""
+    settled(machine)
+    work.goes_on()
+
+
+def test_killed_at_every_moment(machine: Machine, work: Work, stride: int) -> None:
+    """Each run goes on from where the one before was killed, to what an upgrade that nobody killed comes to."""
+    there, newer = managed(machine), states(machine)
+    assert run(machine, "rollback", "--yes", "--with-database").code == 0
+    older = states(machine)
+    with looking_on(machine) as seen:
+        result = chain(machine, "upgrade", "--yes", stride=stride)
+    assert result.kills > 3
+    assert any(moment.startswith("after start change database:") for moment in result.moments), result.moments
+    assert differences(there, managed(machine)) == []
+    assert seen.others(older, newer) == []
+    assert schema(machine) == NEW
     assert pending(machine) == ""
     settled(machine)
     work.goes_on()
