@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from installer.config.models import Config
 from installer.host import paths
 from installer.host.facts import HostFacts
 from installer.kernels.request import KernelRequest
+from installer.pki.pair import is_address
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Site:
     def names(self) -> tuple[str, ...]:
         """DNS names that the site answers to, the one that people should use first."""
         named = (self.config.hub.domain, *self.config.tls.names, self.facts.fqdn, self.facts.hostname)
-        return tuple(dict.fromkeys(name for name in named if name and not _is_address(name)))
+        return tuple(dict.fromkeys(name for name in named if name and not is_address(name)))
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """IP addresses that the site answers to, loopback last."""
         named = (self.config.hub.domain, *self.config.tls.names)
-        given = [name for name in named if name and _is_address(name)]
+        given = [name for name in named if name and is_address(name)]
         return tuple(dict.fromkeys((*given, *self.facts.addresses, "127.0.0.1", "::1")))
 
     @property
@@ -89,11 +89,3 @@ class Site:
         """Who administers the hub."""
         chosen = self.config.hub.admin_users
         return (self.admin.name,) if chosen is None else tuple(chosen)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

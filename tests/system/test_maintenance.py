@@ -13,29 +13,25 @@ import websocket
 from tests.system.conftest import Applied
 from tests.system.machine import Machine
 from tests.system.machine_installer import apply_as_root, pending
-from tests.system.machine_person import CHECKOUT, CONFIG, NO_KERNELS, add_person
+from tests.system.machine_person import CHECKOUT, CONFIG, NO_KERNELS
 from tests.system.machine_process import Result
-from tests.system.visitor import HOST, Visitor, until
+from tests.system.visitor import HOST, Visitor, member, until
 
 pytestmark = pytest.mark.only_on("trixie")
 
 GRACE = "grace"
-PASSWORD = "a fine password"
 HUB, PROXY = "jupyterhub.service", "jupyterhub-proxy.service"
 
 
 @pytest.fixture(scope="module")
 def campus(applied_server: Applied) -> Iterator[Machine]:
     with Machine(applied_server[0]) as machine:
-        add_person(machine, GRACE, PASSWORD, groups=["jupyterhub-users"])
         yield machine
 
 
 @pytest.fixture(scope="module")
 def grace(campus: Machine) -> Iterator[Visitor]:
-    with Visitor(campus) as visitor:
-        visitor.login(GRACE, PASSWORD)
-        visitor.start_server()
+    with member(campus, GRACE) as visitor:
         yield visitor
 
 
