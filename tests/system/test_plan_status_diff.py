@@ -19,7 +19,7 @@ from tests.system.visitor import Visitor
 
 UNITS = (
     "jupyterhub.service", "jupyterhub-proxy.service", "jupyterhub-culler.service", "nginx.service",
-    "jupyterhub-pam.socket", "jupyterhub-sudo.socket", "jupyterhub-adopt.socket",
+    "jupyterhub-pam.socket", "jupyterhub-sudo.socket", "jupyterhub-adopt.socket", "jupyterhub-certificate.timer",
 )  # fmt: skip
 SECRETS = "/etc/jupyterhub/secrets"
 
