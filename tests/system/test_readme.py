@@ -41,13 +41,14 @@ def test_from_top_to_bottom(server: Layer, boot: Boot) -> None:
     install, _ = _blocks("Install")
     assert "The hub is up:" in _type(fresh, install).stdout
 
-    add_member, plan_and_apply, look, go_back = _blocks("Operate")
+    add_member, plan_and_apply, look, go_back, upgrade = _blocks("Operate")
     (config,) = _blocks("Operate", "yaml")
     _type(fresh, add_member, answers=ANSWERS)
     fresh.put("/etc/jupyterhub/installer.yaml", config + CHANNEL)
     assert "The hub is up: https://hub.example.org/" in _type(fresh, plan_and_apply).stdout
     _answers(fresh, "hub.example.org")
     assert "Nothing was changed by hand" in _type(fresh, look).stdout
+    assert "Nothing to do: " in _type(fresh, upgrade).stdout
     fresh.run("echo 127.0.0.1 hub.example.org >> /etc/hosts")  # as DNS would have it
     assert "back to generation 1" in _type(fresh, go_back).stdout
     assert fresh.read("/etc/jupyterhub/installer.yaml") == CHANNEL
