@@ -24,7 +24,7 @@ from tests.system.machine_snapshot import differences, managed
 from tests.system.visitor import Visitor, member, until
 
 # The engine is the same everywhere; each suite has its share of the long tests.
-pytestmark = pytest.mark.only_on("trixie")
+pytestmark = pytest.mark.only_on("sid")
 
 GENERATIONS = f"{STATE}/generations"
 FRAGMENT = "/etc/jupyterhub/conf.d/10-own.py"

@@ -166,7 +166,7 @@ def test_an_add(campus: Machine) -> None:
         assert config(campus) == text
 
 
-@pytest.mark.only_on("trixie")
+@pytest.mark.only_on("sid")
 def test_an_update(campus: Machine) -> None:
     """The old version is there for everybody until the new one is; what comes before that is as with an add."""
     kernel(campus, "add", "new", "--recipe", TINY, "--packages", "tiny=1.0")
