@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 
 from cryptography import x509
 
@@ -29,6 +30,8 @@ issuing.new_site(authority, names).write(paths.SITE_CERTIFICATE, paths.SITE_KEY)
 
 def shown(machine: Machine, name: str = HOST) -> x509.Certificate:
     """What nginx shows to those who ask for a name from outside."""
+    # Having been told to reload, its old workers go on taking connections beside the new ones for a tenth of a second.
+    time.sleep(1)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
