@@ -94,6 +94,7 @@ def _kernel(words: str, *, ask: bool = True) -> str:
 
 
 def _time(machine: Machine, command: str) -> float:
+    machine.run(["sync"], timeout=300)  # what the command before has left to be written is not this one's to wait for
     return machine.run(command, cwd=CHECKOUT, timeout=900).seconds
 
 
