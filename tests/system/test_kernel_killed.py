@@ -186,6 +186,7 @@ def test_an_update(campus: Machine) -> None:
         assert (current(campus, "new"), config(campus)) == (old, text)
         # As if it had never been built.
         campus.run(["rm", "-r", new])
+    kernel(campus, "remove", "new")
 
 
 # --- while others work for it -----------------------------------------------------------------------
@@ -202,17 +203,17 @@ def started(machine: Machine, *words: str) -> Iterator[Callable[[Callable[[], bo
     def kill_when(happened: Callable[[], bool]) -> None:
         begun = time.monotonic()
         while not happened():
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, process.stderr and process.stderr.read()
             assert time.monotonic() < begun + 120
             time.sleep(0.02)
         machine.run(["pkill", "-KILL", "--full", "--", " ".join(("kernel", *words[:2]))])
         process.wait(30)
 
-    try:
-        yield kill_when
-    finally:
-        process.kill()
-        process.communicate()
+    with process:
+        try:
+            yield kill_when
+        finally:
+            process.kill()
 
 
 @pytest.mark.only_on("sid")
