@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -54,10 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
         # A run that was killed while it verified has left nothing to change, and still has to be verified.
         to_do = not plan.empty or since is not None or situation.config_text != situation.found_text
         if arguments.dry_run or not to_do:
-            _show(plan_text.plan_json(plan) if arguments.json else None, _planned(situation, plan))
+            output.show(plan_text.plan_json(plan) if arguments.json else None, _planned(situation, plan))
             return ExitCode.DONE
         if not arguments.json and output.terminal() and not arguments.yes:
-            _show(None, _planned(situation, plan))
+            output.show(None, _planned(situation, plan))
             if not output.agreed("Make these changes?"):
                 output.out.print("Nothing was changed.")
                 return ExitCode.DONE
@@ -73,21 +72,13 @@ def run(arguments: argparse.Namespace) -> int:
         "url": situation.site.url,
         "degraded": degraded,
     }
-    _show(result if arguments.json else None, summary(situation, applied))
+    output.show(result if arguments.json else None, summary(situation, applied))
     return ExitCode.DEGRADED if degraded else ExitCode.DONE
 
 
 def _planned(situation: Situation, plan: Plan) -> list[str]:
     config = plan_text.config_lines(situation.found_text, situation.config_text)
     return [*config, *plan_text.plan_lines(plan)]
-
-
-def _show(data: dict[str, object] | None, lines: list[str]) -> None:
-    if data is not None:
-        print(json.dumps(data, indent=2))  # noqa: T201 - for programs, untouched by rich
-        return
-    for line in lines:
-        output.out.print(line)
 
 
 def summary(situation: Situation, applied: Applied) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 
 from rich.markup import escape
@@ -37,11 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         found = between(arguments.one, arguments.other)
         data, lines = differences_json(found), differences_lines(found)
-    if arguments.json:
-        print(json.dumps(data, indent=2))  # noqa: T201 - for programs, untouched by rich
-    else:
-        for line in lines:
-            output.out.print(line)
+    output.show(data if arguments.json else None, lines)
     return ExitCode.DONE
 
 

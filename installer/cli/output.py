@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
@@ -51,6 +53,15 @@ def note(line: str) -> None:
     """A line to standard error; what is being done goes on where nobody reads it (a lost connection, `| head`)."""
     with suppress(OSError):
         err.print(line)
+
+
+def show(data: object, lines: Iterable[str]) -> None:
+    """What a command has to say: as JSON for programs, untouched by rich; or where `data` is None, its lines."""
+    if data is not None:
+        print(json.dumps(data, indent=2))  # noqa: T201 - for programs
+        return
+    for line in lines:
+        out.print(line)
 
 
 def tell_pruned(trouble: Problem | None) -> None:

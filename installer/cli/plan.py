@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
@@ -27,9 +26,5 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_taken(situation.site)
     plan = situation.plan()
     refuse_older(situation, plan)
-    if arguments.json:
-        print(json.dumps(plan_text.plan_json(plan), indent=2))  # noqa: T201 - for programs, untouched by rich
-    else:
-        for line in plan_text.plan_lines(plan):
-            output.out.print(line)
+    output.show(plan_text.plan_json(plan) if arguments.json else None, plan_text.plan_lines(plan))
     return ExitCode.CHANGES if arguments.exit_code and not plan.empty else ExitCode.DONE

@@ -10,8 +10,7 @@ from rich.markup import escape
 from installer.cli.output import SYMBOLS
 from installer.engine.plan import Action, Change, Plan
 from installer.host import paths
-from installer.resources import database_copies
-from installer.resources.hub_database import HubDatabase
+from installer.resources import database_copies, hub_database
 
 PLANNED = {Action.CREATE: "will be created", Action.CHANGE: "will be changed", Action.REMOVE: "will be removed"}
 DONE = {Action.CREATE: "created", Action.CHANGE: "changed", Action.REMOVE: "removed"}
@@ -29,13 +28,10 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 def migration_lines(plan: Plan) -> Iterator[str]:
     """What becoming another schema means for the hub's database, if it is to."""
-    for change in plan.changes:
-        database = change.resource
-        if not isinstance(database, HubDatabase) or change.before is None:
-            continue
+    for database, schema in hub_database.changed(plan.changes):
         if database.returning is None:
             yield (
-                f"[bold]The hub's database is migrated[/] from the schema {change.before['schema']} to "
+                f"[bold]The hub's database is migrated[/] from the schema {schema} to "
                 f"{database.schema_wanted}: first a copy of it, as a trial;"
             )
             yield (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -46,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         if since is not None:
             output.note(f"The run of {since} did not come to its end; this one goes on from there.")
         if arguments.dry_run or (way.empty and since is None):
-            _show(way_json(way) if arguments.json else None, way_lines(way))
+            output.show(way_json(way) if arguments.json else None, way_lines(way))
             return ExitCode.DONE
         if not _agreed(arguments, way):
             output.out.print("Nothing was changed.")
@@ -65,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         "",
         "  next      sudo python3 -m installer status",
     ]
-    _show(result if arguments.json else None, said)
+    output.show(result if arguments.json else None, said)
     return ExitCode.DEGRADED if generation.degraded else ExitCode.DONE
 
 
@@ -82,11 +81,11 @@ def _agreed(arguments: argparse.Namespace, way: WayBack) -> bool:
                 f"{output.local(way.database.copy.at.strftime(MOMENT))}, and what came since is lost",
                 "if you mean that, say so: add --with-database",
             )
-        _show(None, way_lines(way))
+        output.show(None, way_lines(way))
         return output.sure("Replace the hub's database by its copy, and go back?")
     if not asks:
         return True
-    _show(None, way_lines(way))
+    output.show(None, way_lines(way))
     return output.agreed(f"Go back to generation {way.goal.number}?")
 
 
@@ -148,11 +147,3 @@ def way_json(way: WayBack) -> dict[str, object]:
         "config": {str(paths.CONFIG_FILE): config},
         "database": way.database and {"copy": str(way.database.copy.path), "lost": asdict(way.database.lost)},
     }
-
-
-def _show(data: dict[str, object] | None, lines: list[str] | Iterator[str]) -> None:
-    if data is not None:
-        print(json.dumps(data, indent=2))  # noqa: T201 - for programs, untouched by rich
-        return
-    for line in lines:
-        output.out.print(line)

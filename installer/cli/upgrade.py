@@ -8,7 +8,6 @@ all is well; where it isn't, all goes back to what it was, the database too.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -46,10 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
             output.note(f"The run of {since} did not come to its end; this one goes on from there.")
         nothing = upgrade.plan.empty and since is None
         if arguments.dry_run or nothing:
-            _show(upgrade_json(upgrade) if arguments.json else None, upgrade_lines(upgrade, whole=True))
+            output.show(upgrade_json(upgrade) if arguments.json else None, upgrade_lines(upgrade, whole=True))
             return ExitCode.DONE
         if output.terminal() and not arguments.yes and not arguments.json:
-            _show(None, upgrade_lines(upgrade, whole=True))
+            output.show(None, upgrade_lines(upgrade, whole=True))
             if not output.agreed("Upgrade?"):
                 output.out.print("Nothing was changed.")
                 return ExitCode.DONE
@@ -67,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         "down_seconds": applied.down_seconds,
         "degraded": applied.generation.degraded,
     }
-    _show(result if arguments.json else None, summary(upgrade, applied))
+    output.show(result if arguments.json else None, summary(upgrade, applied))
     return ExitCode.DEGRADED if applied.generation.degraded else ExitCode.DONE
 
 
@@ -122,11 +121,3 @@ def summary(upgrade: Upgrade, applied: Applied) -> Iterator[str]:
         yield f"  [yellow]{escape(key)} is missing:[/] {escape(why)}"
     yield ""
     yield "  next      sudo python3 -m installer status"
-
-
-def _show(data: dict[str, object] | None, lines: Iterator[str]) -> None:
-    if data is not None:
-        print(json.dumps(data, indent=2))  # noqa: T201 - for programs, untouched by rich
-        return
-    for line in lines:
-        output.out.print(line)

@@ -7,7 +7,7 @@ from installer.engine.plan import Plan
 from installer.host import paths
 from installer.host.errors import Problem
 from installer.host.version import VERSION, ordered
-from installer.resources.hub_database import HubDatabase
+from installer.resources import hub_database
 
 _HINT = (
     "use the version of the installer that applied last, or a newer one; the way back to what an older one had made "
@@ -24,18 +24,14 @@ def refuse_older(situation: Situation, plan: Plan) -> None:
             "an older one",
             _HINT,
         )
-    for change in plan.changes:
-        resource = change.resource
-        if not isinstance(resource, HubDatabase) or change.before is None:
-            continue
-        schema = str(change.before["schema"])
+    for database, schema in hub_database.changed(plan.changes):
         if schema.startswith("can't"):
             raise Problem(
                 f"the hub's database, {paths.HUB_DATABASE}, {schema}",
                 "see what is wrong with it: sudo python3 -m installer doctor; a backup from before can be restored "
                 "(installer restore --replace)",
             )
-        if schema not in resource.known:
+        if schema not in database.known:
             raise Problem(
                 f"{paths.HUB_DATABASE} has the schema {schema}, of a newer version of JupyterHub than this installer's",
                 _HINT,

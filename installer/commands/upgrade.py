@@ -11,7 +11,7 @@ from installer.engine.plan import Plan
 from installer.engine.store import Generation
 from installer.host import paths
 from installer.host.errors import Problem
-from installer.resources.hub_database import HubDatabase
+from installer.resources import hub_database
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,7 @@ def prepare() -> Upgrade:
 
 def migration(plan: Plan) -> tuple[str, str] | None:
     """From which schema to which a plan brings the hub's database; None where it leaves it."""
-    for change in plan.changes:
-        if isinstance(change.resource, HubDatabase) and change.before is not None:
-            return str(change.before["schema"]), change.resource.schema_wanted
-    return None
+    return next(((schema, database.schema_wanted) for database, schema in hub_database.changed(plan.changes)), None)
 
 
 def refuse_older_hub(was: str, will: str, environment: Path) -> None:

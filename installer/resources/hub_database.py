@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
+from installer.engine.plan import Change
 from installer.engine.resource import Attributes, Resource
 from installer.host import paths
 from installer.host.errors import Problem
@@ -189,3 +191,10 @@ class HubDatabase(Resource):
                     f"{(needed + _ROOM) // 1_000_000} MB there",
                     f"make room on that file system (df -h {place}), then run the same command again",
                 )
+
+
+def changed(changes: Iterable[Change]) -> Iterator[tuple[HubDatabase, str]]:
+    """The hub's database, where it is among what changes and was there before; and the schema that it had."""
+    for change in changes:
+        if isinstance(change.resource, HubDatabase) and change.before is not None:
+            yield change.resource, str(change.before["schema"])

@@ -9,6 +9,7 @@ from installer.commands.doctor.finding import Finding, ok, problem, warning
 from installer.commands.doctor.server import Server
 from installer.host import paths
 from installer.host.process import CommandFailed, run
+from installer.pki.pair import is_address
 
 AREA = "name"
 _PATIENCE = 2.0
@@ -17,11 +18,7 @@ _PATIENCE = 2.0
 def look(server: Server) -> list[Finding]:
     """Look the name up as every program of this machine does."""
     site = server.known.site
-    try:
-        ipaddress.ip_address(site.host)
-    except ValueError:
-        pass
-    else:
+    if is_address(site.host):
         return judge_address(site.host, site.facts.addresses, configured=site.config.hub.domain is not None)
     try:
         said = run(["getent", "ahosts", site.host], check=False, timeout=_PATIENCE).stdout
