@@ -70,6 +70,12 @@ class Auth(Section):
     provider: Literal["pam"] = _setting(
         "pam", "Who checks passwords; `pam` is this machine's own Linux accounts.", example="pam"
     )
+    create_accounts: Switch = _setting(
+        False,
+        "Make a Linux account for whoever is let in and has none: for a login of your own in "
+        f"`{paths.CONF_D}`. An account that is there already, and that the hub hasn't made, is never used.",
+        example=True,
+    )
 
 
 class Tls(Section):

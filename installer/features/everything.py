@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from installer.engine.resource import Resource
 from installer.features import (
+    accounts,
     admin,
     apps,
     backup,
@@ -29,6 +30,7 @@ FEATURES = (
     notify,
     proxy,
     passwords,
+    accounts,
     spawning,
     hub,
     culler,

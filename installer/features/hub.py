@@ -36,13 +36,17 @@ def resources(site: Site) -> tuple[Resource, ...]:
             base_url=site.config.hub.base_url,
             admin_users=site.admin_users,
             gated=gated(site.config),
+            creates_accounts=site.creates_accounts,
         ),
         check=(*check, "{}"),
         check_as=paths.HUB_USER,
         needs=(f"environment:{site.revision_path}", f"directory:{paths.CONF_D}"),
     )
     secrets = (*_SECRETS, paths.APPS_TOKEN) if gated(site.config) else _SECRETS
-    unit = unit_file(FEATURE, paths.HUB_UNIT, site, secrets=[secret.name for secret in secrets])
+    sockets = [paths.PAM_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT]
+    if site.creates_accounts:
+        sockets.append(paths.ACCOUNT_SOCKET_UNIT)
+    unit = unit_file(FEATURE, paths.HUB_UNIT, site, sockets=sockets, secrets=[secret.name for secret in secrets])
     return (
         Account(feature=FEATURE, account=paths.HUB_USER, home=paths.HUB_STATE, comment="JupyterHub"),
         Directory(feature=FEATURE, path=paths.HUB_STATE, mode=0o700, owner=paths.HUB_USER, group=paths.HUB_USER),
@@ -68,9 +72,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
             needs=(
                 f"directory:{paths.HUB_STATE}",
                 f"service:{paths.PROXY_UNIT}",
-                f"service:{paths.PAM_SOCKET_UNIT}",
-                f"service:{paths.SUDO_SOCKET_UNIT}",
-                f"service:{paths.ADOPT_SOCKET_UNIT}",
+                *(f"service:{socket}" for socket in sockets),
                 f"link:{paths.VENV}",
             ),
         ),

@@ -85,6 +85,11 @@ class Site:
         return not self.behind or self.config.web.server == "nginx"
 
     @property
+    def creates_accounts(self) -> bool:
+        """Whether people log in who have no account on this machine yet."""
+        return self.config.auth.create_accounts
+
+    @property
     def admin_users(self) -> tuple[str, ...]:
         """Who administers the hub."""
         chosen = self.config.hub.admin_users

@@ -65,7 +65,7 @@ class HubDatabase(Resource):
             paths.INSTALLER_TOKEN,
             paths.APPS_TOKEN,
         )
-        sockets = (paths.PAM_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT)
+        sockets = (paths.PAM_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.ACCOUNT_SOCKET_UNIT)
         return (
             f"account:{paths.HUB_USER}",
             f"environment:{self.environment}",
