@@ -114,7 +114,7 @@ def collect(config: Config, config_text: str | None, generations: Path) -> Conte
     _add_directory(found, paths.ETC)
     for path in kernel_files(config):
         found.add_bytes(f"files{path}", path, read_owned(path, largest=LARGEST_LOCK), _ROOTS)
-    for path in certificate_files(config):
+    for path in (*certificate_files(config), *sign_in_files(config)):
         add = _add_linked if path.is_symlink() else Contents.add
         add(found, f"files{path}", path)
     _add_acme_accounts(found)
@@ -135,13 +135,20 @@ def collect(config: Config, config_text: str | None, generations: Path) -> Conte
 
 def named_files(config: Config) -> list[Path]:
     """All files outside of /etc/jupyterhub that the config names."""
-    return sorted({*kernel_files(config), *certificate_files(config)})
+    return sorted({*kernel_files(config), *certificate_files(config), *sign_in_files(config)})
 
 
 def certificate_files(config: Config) -> list[Path]:
     """The admin's certificate and key, and what vouches for an ACME server, as far as they are outside."""
     tls = config.tls
     used = {"files": (tls.certificate, tls.key), "letsencrypt": (tls.ca_file,)}.get(tls.mode, ())
+    named = {Path(file) for file in used if file is not None}
+    return sorted(path for path in named if not path.is_relative_to(paths.ETC))
+
+
+def sign_in_files(config: Config) -> list[Path]:
+    """The files outside of /etc/jupyterhub that say who gets in, and what vouches for the login provider."""
+    used = (config.auth.allow.file, config.auth.names.map, config.auth.ca_file)
     named = {Path(file) for file in used if file is not None}
     return sorted(path for path in named if not path.is_relative_to(paths.ETC))
 

@@ -192,17 +192,24 @@ class Auth(Section):
     groups_claim: Word = setting(
         "groups", "What of all that the provider says are somebody's groups.", example="https://example.org/groups"
     )
-    allow: Allow = Allow()
     blocked: NamesThere = setting(
         (), "People who never get in, whatever else says so: by their name at the provider, or their account's.",
         example=["mallory"],
     )  # fmt: skip
-    names: Names = Names()
+    create_accounts: Switch = setting(
+        False,
+        "Make a Linux account for whoever is let in and has none: for a login of your own in "
+        f"`{paths.CONF_D}`; all providers but `pam` do so anyway. An account that is there already, and that the hub "
+        "hasn't made, is not used.",
+        example=True,
+    )
     server_tokens: Tokens = setting(
         (),
         "Tokens of the provider's that people's servers get, as AUTH_ACCESS_TOKEN and AUTH_ID_TOKEN.",
         example=["access_token"],
     )
+    allow: Allow = Allow()
+    names: Names = Names()
 
     @property
     def is_oauth(self) -> bool:

@@ -9,6 +9,7 @@ from functools import singledispatch
 from pathlib import Path
 
 from installer.config.apps import App
+from installer.config.auth import Allow, Auth
 from installer.config.models import Backup, Config, Hub, Notify, Tls
 from installer.engine.resource import Resource
 from installer.features.everything import FEATURES, desired
@@ -31,6 +32,7 @@ _EXAMPLE = Site(
     # What is off by default is in the lists too.
     config=Config(
         hub=Hub(domain="hub.example.org"),
+        auth=Auth(provider="github", client_id="hub", allow=Allow(users=("ada",))),
         tls=Tls(mode="letsencrypt"),
         notify=Notify(mail="root"),
         backup=Backup(every="daily"),
@@ -67,8 +69,10 @@ use, and the module that asks for it.
 Not in the lists, since nobody but you writes them: `{paths.CONFIG_FILE}` ([config](config.md)) and the files
 in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_ADMIN}`, made where the one who
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
-exists for a few seconds of every apply that changes something. The units of `backup` are there once `backup.every`
-is set, those of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
+exists for a few seconds of every apply that changes something. The units of `accounts` are there with
+`auth.create_accounts`, and with every `auth.provider` but `pam`, as is the key of `sign-in`; those of `backup` once
+`backup.every` is set, those of `apps` once one of them is for people who are logged in, those of `forward` with
+`web.server: none`;
 what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}` in its
 place).
 """
@@ -152,8 +156,8 @@ def _account(resource: Account) -> str:
 
 
 @_details.register
-def _group(_: Group) -> str:
-    return "those who may log in"
+def _group(resource: Group) -> str:
+    return "those who may log in" if resource.name == paths.MEMBERS_GROUP else "the accounts that the hub has made"
 
 
 @_details.register

@@ -23,6 +23,13 @@ APPS_USER = "jupyterhub-apps"
 SERVICE_USERS = (HUB_USER, PROXY_USER, CULLER_USER, BUILD_USER, KERNELS_USER, ACME_USER, NOTIFY_USER, APPS_USER)
 """The accounts that are nobody's: no one logs in as one of them."""
 MEMBERS_GROUP = "jupyterhub-users"
+ACCOUNTS_GROUP = "jupyterhub-accounts"
+"""The own group of the accounts that are made at first login, and of nobody else: what tells them from others."""
+FIRST_ACCOUNT_UID, LAST_ACCOUNT_UID = 50000, 58999
+"""Their uids: people's (Debian Policy 9.2.2), where neither useradd nor directory services usually begin.
+
+No more than there are ranges of subordinate ids for (SUB_UID_MIN and _MAX in login.defs).
+"""
 NGINX_GROUP = "www-data"
 OWN_ADMIN = "hubadmin"
 """The hub admin's account that is made where the one who ran sudo can't be it."""
@@ -130,6 +137,7 @@ PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
+ACCOUNT_SOCKET = Path("/run/jupyterhub-account.sock")
 APPS_SOCKET = Path("/run/jupyterhub-apps.sock")
 NOTIFY_HOME = Path("/run/jupyterhub-notify")
 INSTALLER_RUN = Path("/run/jupyterhub-installer")
@@ -157,6 +165,7 @@ CULLER_UNIT = "jupyterhub-culler.service"
 PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
+ACCOUNT_SOCKET_UNIT = "jupyterhub-account.socket"
 NOTIFY_UNIT = "jupyterhub-notify-failed@.service"
 NGINX_UNIT = "nginx.service"
 FORWARD_UNIT = "jupyterhub-web.service"

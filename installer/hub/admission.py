@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from installer.hub.identities import Identities, Identity, uid_of
+from installer.hub.accounts import ensure
+from installer.hub.identities import Identities, Identity
+from installer.hub.linux_accounts import groups_of, own_group_of, uid_of
 from installer.hub.names import NoAccount, account_of, is_mapped
 from installer.hub.rules import Decision, Person, decide
 from installer.hub.sign_in import SignIn
@@ -27,8 +29,10 @@ async def admit(identities: Identities, sign_in: SignIn, identity: Identity, per
     owner = identities.owner_of(account)
     if owner != identity:
         _refuse_others(account, owner, identity, person, given=mapped or decision.named)
-    if person.uid is None:
-        raise NoAccount(f"there is no account {account} on this machine")
+    if person.uid is None or own_group_of(account) == sign_in["accounts_group"]:
+        await ensure(account)
+    elif sign_in["members_group"] not in groups_of(account):
+        raise NoAccount(f"{account} is not a member of {sign_in['members_group']}")
     if owner != identity:
         identities.give(account, identity, person.name)
     return person, decision

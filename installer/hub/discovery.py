@@ -49,5 +49,5 @@ def endpoints(issuer: str, document: object) -> Endpoints:
         authorize=str(document["authorization_endpoint"]),
         token=str(document["token_endpoint"]),
         userinfo=str(document["userinfo_endpoint"]),
-        basic="client_secret_post" not in ways,
+        basic="client_secret_basic" in ways,
     )

@@ -6,11 +6,12 @@ account. Kept in the hub's own database, and so in its copies and backups; a row
 
 from __future__ import annotations
 
-import pwd
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
+
+from installer.hub.linux_accounts import uid_of
 
 _LONGEST_NAME = 255
 _TABLE = """
@@ -30,14 +31,6 @@ class Identity:
 
     provider: str
     subject: str
-
-
-def uid_of(account: str) -> int | None:
-    """The uid of an account of this machine; None where there is no such account."""
-    try:
-        return pwd.getpwnam(account).pw_uid
-    except KeyError:
-        return None
 
 
 class Identities:

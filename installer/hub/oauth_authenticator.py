@@ -15,8 +15,10 @@ from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthenticator, OAuthLog
 from tornado import web
 from tornado.httpclient import HTTPClientError
 
+from installer.hub.accounts import AccountRefused
 from installer.hub.admission import admit
 from installer.hub.discovery import Endpoints, NotBelieved
+from installer.hub.helper import HelperUnreachable
 from installer.hub.identities import Identities, Identity
 from installer.hub.names import NoAccount
 from installer.hub.providers import Unclear, provider
@@ -36,10 +38,11 @@ HELD = "installer"
 """Where we keep our own in auth_state."""
 
 UNREACHABLE = "The service that you log in with can't be reached at the moment. Please try again in a while."
+NO_HELPER = "Accounts can't be made at the moment. Please tell the administrator."
 MISFIT = "This hub and the service that you log in with don't understand each other. Please tell the administrator."
 
 
-class Unreachable(web.HTTPError):  # type: ignore[misc]
+class Unreachable(web.HTTPError):
     """The provider doesn't answer, or answers that it can't."""
 
     def __init__(self) -> None:
@@ -107,9 +110,10 @@ class ProviderAuthenticator(OAuthenticator):  # type: ignore[misc]
                 if self._found is None:
                     raise
                 found = self._found
+            if found != self._found:
+                self.authorize_url, self.token_url, self.userdata_url = found.authorize, found.token, found.userinfo
+                self.basic_auth = found.basic
             self._found, self._found_at = found, time.monotonic()
-            self.authorize_url, self.token_url, self.userdata_url = found.authorize, found.token, found.userinfo
-            self.basic_auth = found.basic
         return self._found
 
     async def _ask(self, url: str, token: str | None = None) -> Any:  # noqa: ANN401 - JSON's
@@ -143,7 +147,7 @@ class ProviderAuthenticator(OAuthenticator):  # type: ignore[misc]
     async def get_token_info(self, handler: object, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - oauthenticator's
         """Turn a code into tokens; what the provider has against it is mostly for the administrator to mend."""
         try:
-            return await super().get_token_info(handler, params)
+            return await self._ask_for_token(handler, params)
         except HTTPClientError as error:
             said = _error_of(error)
             if params["grant_type"] == "refresh_token":
@@ -156,6 +160,22 @@ class ProviderAuthenticator(OAuthenticator):  # type: ignore[misc]
                 raise
             self.log.error("Login failed: the provider gives no token: %s", error.log_message)  # noqa: TRY400
             raise web.HTTPError(502, MISFIT) from None
+
+    async def _ask_for_token(self, handler: object, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - oauthenticator's
+        """The secret goes into a header, or into the form: providers offer both, and take from this hub but one."""
+        try:
+            return await super().get_token_info(handler, params)
+        except HTTPClientError as error:
+            if _error_of(error) != "invalid_client":
+                raise
+        given = {"client_id": self.client_id, "client_secret": self.client_secret}
+        bare = {name: value for name, value in params.items() if name not in given}
+        self.basic_auth = not self.basic_auth
+        try:
+            return await super().get_token_info(handler, bare if self.basic_auth else {**bare, **given})
+        except HTTPClientError:
+            self.basic_auth = not self.basic_auth
+            raise
 
     # --- who it is, and whether they get in --------------------------------------------------------
 
@@ -175,8 +195,11 @@ class ProviderAuthenticator(OAuthenticator):  # type: ignore[misc]
         try:
             person = await self._person(state)
             person, decision = await self._admit(handler.db, person, state)
-        except NoAccount as why:
+        except (NoAccount, AccountRefused) as why:
             return self._refused(state, str(why))
+        except HelperUnreachable as why:
+            self.log.error("Accounts can't be made: %s. See: systemctl status jupyterhub-account.socket", why)  # noqa: TRY400
+            raise web.HTTPError(503, NO_HELPER) from None
         except Unreadable as why:
             self.log.error("Nobody can log in: %s", why)  # noqa: TRY400 - it is all in the line
             raise web.HTTPError(503, MISFIT) from None
@@ -248,7 +271,11 @@ class ProviderAuthenticator(OAuthenticator):  # type: ignore[misc]
             person, state = await self._news_of(user, state, handler, **kwargs)
             held = state.get(HELD)
             person, decision = await self._admit(user.db, person, state)
-        except (NoAccount, Unreadable) as why:
+        except HelperUnreachable as why:
+            # No reason to send everybody to a login that would fail as well.
+            self.log.error("Accounts can't be looked at: %s", why)  # noqa: TRY400 - it is all in the line
+            return True
+        except (NoAccount, AccountRefused, Unreadable) as why:
             self.log.warning("%s has to log in again: %s", user.name, why)
             return False
         if not decision.allowed or person.account != user.name:
@@ -304,7 +331,7 @@ def _as_held(held: Mapping[str, Any]) -> Person:
 def _error_of(error: HTTPClientError) -> str:
     """What OAuth calls it (RFC 6749, 5.2), else the status."""
     try:
-        said = json.loads(error.response.body)["error"]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        said = json.loads(error.response.body if error.response else b"")["error"]
+    except (ValueError, KeyError, TypeError):
         return f"{error.code} {error.message}"
     return str(said)[:200]
