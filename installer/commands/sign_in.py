@@ -17,14 +17,14 @@ def refuse_unfit(site: Site) -> None:
     """Raises Problem where a file that signing in needs can't be used; nothing has been changed then."""
     auth = site.config.auth
     if auth.is_oauth:
-        _refuse_unfit_secret(paths.CLIENT_SECRET)
+        refuse_unfit_secret(paths.CLIENT_SECRET)
     for key, file in (("allow.file", auth.allow.file), ("names.map", auth.names.map), ("ca_file", auth.ca_file)):
         if file is not None:
             _refuse_unfit_file(f"auth.{key}", Path(file))
 
 
-def _refuse_unfit_secret(file: Path) -> None:
-    """The client secret: root's alone, and one line."""
+def refuse_unfit_secret(file: Path) -> None:
+    """Raises Problem unless the client secret is root's alone, and one line."""
     write = f"sudo install -m 600 /dev/stdin {file}, then paste the secret, Enter, Ctrl-D"
     try:
         owned = files.ownership(file)

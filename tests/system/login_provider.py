@@ -75,15 +75,18 @@ class LoginProvider:
             f"https://{HOST}/hub/oauth_callback",
             _PEOPLE,
         ]
-        self.start()
         machine.put("/etc/nginx/conf.d/login.conf", _SITE.format(names=" ".join(HOSTS), home=_HOME, port=_PORT))
         machine.run(["systemctl", "reload", "nginx.service"])
-        ready = f"curl -fs --cacert {CA} https://login.test/.well-known/openid-configuration"
-        until("the login provider", lambda: machine.run(ready, check=False).ok, 30)
+        self.start()
 
     def start(self) -> None:
         """Have it answer."""
         self._machine.run(["systemd-run", "--quiet", "--collect", "--unit=login-provider", *self._words])
+        self._answers()
+
+    def _answers(self) -> None:
+        ready = f"curl -fs --cacert {CA} https://login.test/.well-known/openid-configuration"
+        until("the login provider", lambda: self._machine.run(ready, check=False).ok, 60)
 
     def stop(self) -> None:
         """Have nobody answer."""
