@@ -155,7 +155,11 @@ def _account(resource: Account) -> str:
 
 @_details.register
 def _group(resource: Group) -> str:
-    return "those who may log in" if resource.name == paths.MEMBERS_GROUP else "the accounts that the hub has made"
+    return {
+        paths.MEMBERS_GROUP: "those who may log in",
+        paths.DISABLED_GROUP: "those who may not for now (`installer user disable`)",
+        paths.ACCOUNTS_GROUP: "the accounts that the hub has made",
+    }[resource.name]
 
 
 @_details.register

@@ -20,7 +20,7 @@ from pathlib import Path
 from installer.hub.app import Hub
 from installer.hub.config import BadConfig, additions, assigned_at, culprit, one_line
 
-PLACEHOLDERS = ("cookie_secret", "proxy_auth_token", "culler_token", "installer_token", "apps_token")
+PLACEHOLDERS = ("cookie_secret", "proxy_auth_token", "culler_token", "installer_token", "people_token", "apps_token")
 
 
 @contextmanager

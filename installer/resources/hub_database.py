@@ -63,6 +63,7 @@ class HubDatabase(Resource):
             paths.PROXY_AUTH_TOKEN,
             paths.CULLER_TOKEN,
             paths.INSTALLER_TOKEN,
+            paths.PEOPLE_TOKEN,
             paths.APPS_TOKEN,
         )
         sockets = (paths.PAM_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.ACCOUNT_SOCKET_UNIT)

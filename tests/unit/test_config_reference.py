@@ -79,6 +79,7 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  # admin_users: the one who ran sudo  (default)\n"
         "auth:\n"
         "  provider: pam  # default\n"
+        "  create_accounts: false  # default\n"
         "tls:\n"
         "  mode: self-signed  # default\n"
         "  names: []  # default\n"
