@@ -10,6 +10,7 @@ from installer.features.templates import render
 from installer.host import paths
 from installer.host.errors import ConfigProblem, Conflict
 from installer.host.nginx import Sites
+from installer.resources import static_files
 from installer.resources.apt import AptPackage
 from installer.resources.directory import Directory
 from installer.resources.nginx_limits import NginxLimits
@@ -98,7 +99,6 @@ def _facing_everybody(site: Site, *, placeholder_out: bool) -> str:
         nginx=_nginx_version(site),
         ipv6=site.facts.ipv6,
         acme=site.config.tls.mode == "letsencrypt",
-        hsts=site.config.tls.strict,
         **_common(site, scheme="$scheme"),
     )
 
@@ -123,6 +123,9 @@ def _common(site: Site, *, scheme: str) -> dict[str, object]:
         "server_names": (*site.names, *(f"[{a}]" if ":" in a else a for a in site.addresses)),
         "apps": site.config.apps,
         "scheme": scheme,
+        "hsts": site.config.tls.strict and not site.behind,
+        "revision": site.revision_path,
+        "static": static_files,
     }
 
 
