@@ -24,6 +24,7 @@ _SECRETS = (
     paths.PROXY_AUTH_TOKEN,
     paths.CULLER_TOKEN,
     paths.INSTALLER_TOKEN,
+    paths.PEOPLE_TOKEN,
 )
 
 
@@ -55,6 +56,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
         Directory(feature=FEATURE, path=paths.HUB_STATE, mode=0o700, owner=paths.HUB_USER, group=paths.HUB_USER),
         Secret(feature=FEATURE, path=paths.COOKIE_SECRET),
         Secret(feature=FEATURE, path=paths.INSTALLER_TOKEN),
+        Secret(feature=FEATURE, path=paths.PEOPLE_TOKEN),
         configuration,
         unit,
         HubDatabase(feature=FEATURE, environment=site.revision_path, known=site.schemas),

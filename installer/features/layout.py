@@ -24,6 +24,7 @@ from installer.resources.file import File
 from installer.resources.hub_database import HubDatabase
 from installer.resources.kernel import Kernel
 from installer.resources.link import Link
+from installer.resources.nginx_limits import CONNECTIONS, FILES, NginxLimits
 from installer.resources.nginx_site import DisabledSite
 from installer.resources.server_environment import Environment
 from installer.resources.unit import Service, UnitFile
@@ -157,7 +158,11 @@ def _account(resource: Account) -> str:
 
 @_details.register
 def _group(resource: Group) -> str:
-    return "those who may log in" if resource.name == paths.MEMBERS_GROUP else "the accounts that the hub has made"
+    return {
+        paths.MEMBERS_GROUP: "those who may log in",
+        paths.DISABLED_GROUP: "those who may not for now (`installer user disable`)",
+        paths.ACCOUNTS_GROUP: "the accounts that the hub has made",
+    }[resource.name]
 
 
 @_details.register
@@ -190,6 +195,11 @@ def _link(resource: Link) -> str:
 @_details.register
 def _disabled_site(_: DisabledSite) -> str:
     return "the distribution's placeholder, taken out where nginx serves nothing else"
+
+
+@_details.register
+def _nginx_limits(resource: NginxLimits) -> str:
+    return f"`{CONNECTIONS}` and `{FILES}` raised to {resource.connections} and {resource.files}; the rest is as it was"
 
 
 def _setting(unit: UnitFile, name: str) -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
 
 import crossplane
 from pydantic import BaseModel, ConfigDict
 
 from installer.host import paths
 from installer.host.process import run
-
-_MAIN = Path("/etc/nginx/nginx.conf")
 
 
 class ForeignSite(BaseModel):
@@ -54,10 +51,10 @@ def version() -> tuple[int, ...] | None:
 
 def sites() -> Sites:
     """Read nginx's configuration, includes and all; a file that can't be parsed is left out."""
-    if not _MAIN.exists():
+    if not paths.NGINX_CONFIG.exists():
         return Sites()
     stock = _default_site_is_stock()
-    parsed = crossplane.parse(str(_MAIN), catch_errors=True)
+    parsed = crossplane.parse(str(paths.NGINX_CONFIG), catch_errors=True)
     foreign = []
     for part in parsed["config"]:
         file = str(part["file"])

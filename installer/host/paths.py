@@ -23,6 +23,8 @@ APPS_USER = "jupyterhub-apps"
 SERVICE_USERS = (HUB_USER, PROXY_USER, CULLER_USER, BUILD_USER, KERNELS_USER, ACME_USER, NOTIFY_USER, APPS_USER)
 """The accounts that are nobody's: no one logs in as one of them."""
 MEMBERS_GROUP = "jupyterhub-users"
+DISABLED_GROUP = "jupyterhub-disabled"
+"""Those who were members, and may not log in for the time being."""
 ACCOUNTS_GROUP = "jupyterhub-accounts"
 """The own group of the accounts that are made at first login, and of nobody else: what tells them from others."""
 FIRST_ACCOUNT_UID, LAST_ACCOUNT_UID = 50000, 58999
@@ -55,6 +57,7 @@ COOKIE_SECRET = SECRETS / "cookie_secret"
 PROXY_AUTH_TOKEN = SECRETS / "proxy_auth_token"
 CULLER_TOKEN = SECRETS / "culler_token"
 INSTALLER_TOKEN = SECRETS / "installer_token"
+PEOPLE_TOKEN = SECRETS / "people_token"
 APPS_TOKEN = SECRETS / "apps_token"
 APPS_RULES = ETC / "apps.json"
 AUTH_RULES = ETC / "auth.json"
@@ -67,6 +70,7 @@ CHANNEL_CREDENTIALS = SECRETS / "channels.json"
 KERNEL_RECIPES = ETC / "kernels"
 OWN_ADMIN_PASSWORD = SECRETS / "hubadmin_password"
 SUDOERS = Path("/etc/sudoers.d/jupyterhub")
+NGINX_CONFIG = Path("/etc/nginx/nginx.conf")
 NGINX_SITE = Path("/etc/nginx/conf.d/jupyterhub.conf")
 NGINX_DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PAM_SERVICE = Path("/etc/pam.d/jupyterhub")

@@ -26,6 +26,7 @@ PLACEHOLDERS = (
     "proxy_auth_token",
     "culler_token",
     "installer_token",
+    "people_token",
     "apps_token",
     "client_secret",
     "auth_state_key",

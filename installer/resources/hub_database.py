@@ -63,6 +63,7 @@ class HubDatabase(Resource):
             paths.PROXY_AUTH_TOKEN,
             paths.CULLER_TOKEN,
             paths.INSTALLER_TOKEN,
+            paths.PEOPLE_TOKEN,
             paths.APPS_TOKEN,
             paths.AUTH_STATE_KEY,
         )

@@ -28,7 +28,7 @@ class NginxSite(File):
     def remove(self) -> None:
         """Remove the file, and have a running nginx forget it."""
         super().remove()
-        _reload()
+        reload()
 
     def try_out(self, copy: Path) -> None:
         """Run `nginx -t` where the directory is seen as it will be. Raises Problem, saying whose fault it is."""
@@ -37,31 +37,20 @@ class NginxSite(File):
                 future = Path(directory) / "future"
                 shutil.copytree(self.path.parent, future, symlinks=True)
                 shutil.copy(copy, future / self.path.name)
-                with_us = self._tested(future)
+                with_us = tested(future, self.path.parent)
                 if with_us.ok:
                     return
                 (future / self.path.name).unlink()
-                without_us = self._tested(future)
+                without_us = tested(future, self.path.parent)
         except OSError as error:
             raise files.unwritable(paths.INSTALLER_RUN, error) from error
         if not without_us.ok:
-            raise Problem(
-                "nginx refuses its configuration as it is, without us",
-                "mend what it names, or disable that site, then run apply again: nginx -t",
-                without_us.stderr.strip(),
-            )
+            raise refused_without_us(without_us)
         raise Problem(
             f"nginx refuses the new {self.path}; it was not put in place",
             "see what nginx names above; another site may claim the same name or port",
             with_us.stderr.strip(),
         )
-
-    def _tested(self, directory: Path) -> Completed:
-        """What `nginx -t` says with another directory in place of ours, in a mount namespace of that one process."""
-        # unshare --mount: nobody else sees the bind mount, and it is gone with the process (unshare(1)).
-        script = 'mount --bind "$1" "$2" && exec nginx -t -q'
-        argv = ["unshare", "--mount", "sh", "-c", script, "sh", str(directory), str(self.path.parent)]
-        return run(argv, check=False)
 
 
 class DisabledSite(AtPath):
@@ -105,8 +94,25 @@ class DisabledSite(AtPath):
         """Put it back, if what it pointed at is still there."""
         if not self.path.exists() and not self.path.is_symlink() and (self.path.parent / self.target).exists():
             files.link(self.path, self.target)
-            _reload()
+            reload()
 
 
-def _reload() -> None:
-    run(["systemctl", "try-reload-or-restart", "nginx.service"], check=False)
+def reload() -> None:
+    """Have nginx read its configuration, if it runs."""
+    run(["systemctl", "try-reload-or-restart", paths.NGINX_UNIT], check=False)
+
+
+def tested(future: Path, place: Path) -> Completed:
+    """What `nginx -t` says with a directory, or a file, in another one's place: for that one process alone."""
+    # unshare --mount: nobody else sees the bind mount, and it is gone with the process (unshare(1)).
+    script = 'mount --bind "$1" "$2" && exec nginx -t -q'
+    return run(["unshare", "--mount", "sh", "-c", script, "sh", str(future), str(place)], check=False)
+
+
+def refused_without_us(said: Completed) -> Problem:
+    """The Problem that tells of a configuration that nginx refuses for what isn't ours."""
+    return Problem(
+        "nginx refuses its configuration as it is, without us",
+        "mend what it names, or disable that site, then run apply again: nginx -t",
+        said.stderr.strip(),
+    )
