@@ -124,7 +124,6 @@ def _common(site: Site, *, scheme: str) -> dict[str, object]:
         "apps": site.config.apps,
         "scheme": scheme,
         "hsts": site.config.tls.strict and not site.behind,
-        "revision": site.revision_path,
         "static": static_files,
     }
 
