@@ -148,6 +148,7 @@ BAD: dict[str, list[object]] = {
     "tls.email": ["root", "a@b", "a b@example.org", "-a@example.org", 1],
     "tls.staging": ["yes", 1, []],
     "tls.directory_url": [
+        "https://ca.example.org/../x",
         "http://ca.example.org/x",
         "ca.example.org",
         "https://u:p@ca.org/",
