@@ -25,8 +25,8 @@ MARKER = paths.COMPLETE
 # The checkout comes as the first argument: isolated mode neither reads PYTHONPATH nor looks into the current directory.
 # Nothing of what is imported is garbage: the command line has it collected again once it is there.
 _SECOND_START = (
-    "import gc, runpy, sys; gc.disable(); sys.path.insert(0, sys.argv.pop(1)); "
-    "runpy.run_module('installer', run_name='__main__', alter_sys=True)"
+    "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv.pop(1)); "
+    "from installer.__main__ import main; sys.exit(main())"
 )
 
 

@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+from packaging.version import Version
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from installer.host import paths
 from installer.host.archive import has_no_detour
 from installer.host.errors import Problem
-from installer.host.version import VERSION, ordered
+from installer.host.version import VERSION
 
 FORMAT = 1
 WHAT = "backup of jupyterhub-installer"
@@ -159,7 +160,7 @@ def target(path: str) -> Path:
 def _refuse_newer(said: dict[str, object], source: str) -> None:
     version, form = str(said.get("version")), said.get("format")
     try:
-        newer = ordered(version) > ordered(VERSION) or not isinstance(form, int) or form > FORMAT
+        newer = Version(version) > Version(VERSION) or not isinstance(form, int) or form > FORMAT
     except ValueError:
         raise foreign(source, "its manifest is damaged: it names no version") from None
     if newer:

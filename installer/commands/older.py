@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from packaging.version import Version
+
 from installer.commands.situation import Situation
 from installer.engine.plan import Plan
 from installer.host import paths
 from installer.host.errors import Problem
-from installer.host.version import VERSION, ordered
+from installer.host.version import VERSION
 from installer.resources import hub_database
 
 _HINT = (
@@ -18,7 +20,7 @@ _HINT = (
 def refuse_older(situation: Situation, plan: Plan) -> None:
     """Raise Problem where a newer version of the installer, or of JupyterHub, was here."""
     newest = situation.store.newest()
-    if newest is not None and newest.version and ordered(newest.version) > ordered(VERSION):
+    if newest is not None and newest.version and Version(newest.version) > Version(VERSION):
         raise Problem(
             f"version {newest.version} of the installer applied generation {newest.number}, and this is {VERSION}, "
             "an older one",

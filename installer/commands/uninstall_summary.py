@@ -15,6 +15,7 @@ from installer.host.packages import Purge
 from installer.resources.account import Account, Group, Membership, Person
 from installer.resources.directory import Directory
 from installer.resources.kernel import Kernel
+from installer.resources.nginx_limits import NginxLimits
 from installer.resources.nginx_site import DisabledSite
 from installer.resources.unit import Service, UnitFile
 
@@ -47,7 +48,9 @@ def _goes(going: Uninstall, gone: Sequence[Resource], purge: Purge | None) -> It
     alone = [
         Path(place)
         for r in gone
-        if not isinstance(r, (UnitFile, Directory, Service, Account, Group, Membership, Person, Kernel, DisabledSite))
+        if not isinstance(
+            r, (UnitFile, Directory, Service, Account, Group, Membership, Person, Kernel, DisabledSite, NginxLimits)
+        )
         for place in r.provides
     ]
     yield "files", [str(path) for path in sorted(alone) if not any(d in path.parents for d in directories)]

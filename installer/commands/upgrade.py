@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.version import Version
+
 from installer.commands import generations, older, versions
 from installer.commands.situation import Situation, look
 from installer.engine.plan import Plan
@@ -51,7 +53,7 @@ def migration(plan: Plan) -> tuple[str, str] | None:
 
 def refuse_older_hub(was: str, will: str, environment: Path) -> None:
     """Raise Problem where another JupyterHub would be an older one. was: the version in use, "" if that isn't known."""
-    if was and versions.ordered(was) > versions.ordered(will):
+    if was and Version(was) > Version(will):
         raise Problem(
             f"this installer has JupyterHub {will}, and {was} is in use ({environment}): that would be no upgrade",
             "use the version of the installer that applied last, or a newer one; to go back to an earlier generation: "

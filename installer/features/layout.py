@@ -25,6 +25,7 @@ from installer.resources.file import File
 from installer.resources.hub_database import HubDatabase
 from installer.resources.kernel import Kernel
 from installer.resources.link import Link
+from installer.resources.nginx_limits import CONNECTIONS, FILES, NginxLimits
 from installer.resources.nginx_site import DisabledSite
 from installer.resources.server_environment import Environment
 from installer.resources.unit import Service, UnitFile
@@ -197,6 +198,11 @@ def _link(resource: Link) -> str:
 @_details.register
 def _disabled_site(_: DisabledSite) -> str:
     return "the distribution's placeholder, taken out where nginx serves nothing else"
+
+
+@_details.register
+def _nginx_limits(resource: NginxLimits) -> str:
+    return f"`{CONNECTIONS}` and `{FILES}` raised to {resource.connections} and {resource.files}; the rest is as it was"
 
 
 def _setting(unit: UnitFile, name: str) -> str:

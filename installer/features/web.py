@@ -10,12 +10,18 @@ from installer.features.templates import render
 from installer.host import paths
 from installer.host.errors import ConfigProblem, Conflict
 from installer.host.nginx import Sites
+from installer.resources import static_files
 from installer.resources.apt import AptPackage
 from installer.resources.directory import Directory
+from installer.resources.nginx_limits import NginxLimits
 from installer.resources.nginx_site import DisabledSite, NginxSite
 from installer.resources.unit import Service
 
 FEATURE = "web"
+
+_CONNECTIONS = 8192
+"""For each of nginx's processes: 500 people with three notebooks and what else a page keeps open, two connections for
+each (the browser's, and the one to the proxy), should one process get them all. Costs 4 MB."""
 
 _SYSTEMD_OF_2025 = 256
 """Distributions with this systemd or a newer one ship nginx 1.26 or newer; those with an older one, 1.24 or older."""
@@ -55,6 +61,13 @@ def resources(site: Site) -> tuple[Resource, ...]:
             *(placeholder.key for placeholder in stock),
         ),
     )
+    limits = NginxLimits(
+        feature=FEATURE,
+        path=paths.NGINX_CONFIG,
+        connections=_CONNECTIONS,
+        files=2 * _CONNECTIONS,
+        needs=("package:nginx",),
+    )
     return (
         *pages.resources(FEATURE, site),
         Directory(feature=FEATURE, path=paths.WEB_STATE),
@@ -62,13 +75,14 @@ def resources(site: Site) -> tuple[Resource, ...]:
         Directory(feature=FEATURE, path=paths.PASSES, mode=0o711),
         AptPackage(feature=FEATURE, package="nginx", brings=(str(paths.NGINX_DEFAULT_SITE.parent),)),
         *stock,
+        limits,
         nginx_site,
         Service(
             feature=FEATURE,
             unit=paths.NGINX_UNIT,
             refresh="reload",
             shared=True,
-            files=(paths.NGINX_SITE, *certificate, *(placeholder.path for placeholder in stock)),
+            files=(paths.NGINX_CONFIG, paths.NGINX_SITE, *certificate, *(placeholder.path for placeholder in stock)),
             check=("nginx", "-t", "-q"),
             needs=("package:nginx",),
         ),
@@ -85,7 +99,6 @@ def _facing_everybody(site: Site, *, placeholder_out: bool) -> str:
         nginx=_nginx_version(site),
         ipv6=site.facts.ipv6,
         acme=site.config.tls.mode == "letsencrypt",
-        hsts=site.config.tls.strict,
         **_common(site, scheme="$scheme"),
     )
 
@@ -113,6 +126,9 @@ def _common(site: Site, *, scheme: str) -> dict[str, object]:
         "logo": branding.logo(site),
         "logo_type": branding.logo_type(site),
         "logo_address": branding.logo_address(site),
+        "hsts": site.config.tls.strict and not site.behind,
+        "revision": site.revision_path,
+        "static": static_files,
     }
 
 

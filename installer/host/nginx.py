@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict
 from installer.host import paths
 from installer.host.process import run
 
-_MAIN = Path("/etc/nginx/nginx.conf")
 _EVERYWHERE = ("*", "0.0.0.0", "[::]")  # noqa: S104 - of others
 
 
@@ -60,10 +59,10 @@ def version() -> tuple[int, ...] | None:
 
 def sites() -> Sites:
     """Read nginx's configuration, includes and all; a file that can't be parsed is left out."""
-    if not _MAIN.exists():
+    if not paths.NGINX_CONFIG.exists():
         return Sites()
     stock = _default_site_is_stock()
-    parsed = crossplane.parse(str(_MAIN), catch_errors=True)
+    parsed = crossplane.parse(str(paths.NGINX_CONFIG), catch_errors=True)
     foreign = []
     for part in parsed["config"]:
         file = str(part["file"])
@@ -81,16 +80,16 @@ class Refusal:
     why: str
 
 
-def refusal(instead: Path | None = None) -> Refusal | None:
+def refusal(instead: Path | None = None, of: Path = paths.NGINX_SITE.parent) -> Refusal | None:
     """What `nginx -t` refuses; None where it doesn't.
 
-    instead: a directory to be seen in place of the one that our site is in, by that one process.
+    instead: a directory, or a file, to be seen in another one's place by that one process.
     """
     argv = ["nginx", "-t", "-q"]
     if instead is not None:
         # unshare --mount: nobody else sees the bind mount, and it is gone with the process (unshare(1)).
         script = 'mount --bind "$1" "$2" && exec nginx -t -q'
-        argv = ["unshare", "--mount", "sh", "-c", script, "sh", str(instead), str(paths.NGINX_SITE.parent)]
+        argv = ["unshare", "--mount", "sh", "-c", script, "sh", str(instead), str(of)]
     tested = run(argv, check=False)
     return None if tested.ok else read_refusal(tested.stderr)
 
@@ -109,7 +108,9 @@ def read_refusal(said: str) -> Refusal:
 
 def _naming(path: str) -> str:
     """The place in nginx's configuration that names a file."""
-    for part in crossplane.parse(str(_MAIN), catch_errors=True)["config"] if _MAIN.exists() else ():
+    for part in (
+        crossplane.parse(str(paths.NGINX_CONFIG), catch_errors=True)["config"] if paths.NGINX_CONFIG.exists() else ()
+    ):
         for statement in _all(part["parsed"]):
             if path in statement["args"]:
                 return f"{part['file']}:{statement['line']}"

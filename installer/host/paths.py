@@ -54,6 +54,7 @@ CHANNEL_CREDENTIALS = SECRETS / "channels.json"
 KERNEL_RECIPES = ETC / "kernels"
 OWN_ADMIN_PASSWORD = SECRETS / "hubadmin_password"
 SUDOERS = Path("/etc/sudoers.d/jupyterhub")
+NGINX_CONFIG = Path("/etc/nginx/nginx.conf")
 NGINX_SITE = Path("/etc/nginx/conf.d/jupyterhub.conf")
 NGINX_DEFAULT_SITE = Path("/etc/nginx/sites-enabled/default")
 PAM_SERVICE = Path("/etc/pam.d/jupyterhub")

@@ -27,6 +27,7 @@ _CLASSES = {
     "kernel": "kernel.Kernel",
     "link": "link.Link",
     "membership": "account.Membership",
+    "nginx-limits": "nginx_limits.NginxLimits",
     "package": "apt.AptPackage",
     "person": "account.Person",
     "secret": "secret.Secret",

@@ -28,7 +28,7 @@ class NginxSite(File):
     def remove(self) -> None:
         """Remove the file, and have a running nginx forget it."""
         super().remove()
-        _reload()
+        reload()
 
     def try_out(self, copy: Path) -> None:
         """Run `nginx -t` where the directory is seen as it will be. Raises Problem, saying whose fault it is."""
@@ -103,10 +103,10 @@ class DisabledSite(AtPath):
         """Put it back, if what it pointed at is still there."""
         if not self.path.exists() and not self.path.is_symlink() and (self.path.parent / self.target).exists():
             files.link(self.path, self.target)
-            _reload()
+            reload()
 
 
-def _reload() -> None:
-    # One that refuses what others have written goes on with what it has.
+def reload() -> None:
+    """Have nginx read its configuration, if it runs; one that would refuse it goes on with what it has."""
     if nginx.refusal() is None:
-        run(["systemctl", "try-reload-or-restart", "nginx.service"], check=False)
+        run(["systemctl", "try-reload-or-restart", paths.NGINX_UNIT], check=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-RECIPE = 1
+RECIPE = 2
 """Raised when the way of building changes what is built from the same ingredients."""
 
 CHECKOUT = Path(__file__).resolve().parents[2]

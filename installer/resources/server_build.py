@@ -21,6 +21,7 @@ from installer.host.uv import uv_environment
 from installer.resources.leftovers import end_processes
 from installer.resources.revision_id import Ingredients
 from installer.resources.sealed_tree import seal
+from installer.resources.static_files import prepare
 
 MARKER = ".complete"
 """Written last into a revision, with its id: a directory without it is a build that was killed."""
@@ -68,6 +69,7 @@ def build(revision: Path, python: Path, ingredients: Ingredients, what: str) -> 
             _drop_build_tools(revision)
             if ingredients.modules:
                 add_our_code(revision, ingredients)
+                prepare(revision)
             run(["sync", "--file-system", revision], timeout=_LONGEST)
         except (OSError, Problem):
             discard(revision)  # half of it helps nobody, and may be what filled the disk

@@ -126,6 +126,10 @@ def test_the_hub_below_its_path_and_another_application_beside_it(campus: Machin
     for path in ("/", "/x", "/jupyterhub", "/hub/login"):
         told = grace.send("GET", f"https://{HOST}{path}")
         assert told.json()["uri"] == path
+    script = re.findall(r'src="/jupyter(/user/[^"]+/static/lab/main[^"]+)"', grace.get(f"/user/{GRACE}/lab").text)[0]
+    static = grace.send("GET", script, Accept_Encoding="gzip").headers
+    assert (static["Content-Encoding"], static["Cache-Control"]) == ("gzip", "public, max-age=31536000, immutable")
+    assert "Content-Encoding" not in grace.send("GET", "/hub/home", Accept_Encoding="gzip").headers
     plain = httpx.get(f"http://{campus.address}{BASE}hub/login", headers={"Host": HOST}, follow_redirects=False)
     assert (plain.status_code, plain.headers["Location"]) == (301, f"https://{HOST}{BASE}hub/login")
 

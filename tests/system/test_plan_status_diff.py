@@ -17,6 +17,9 @@ from tests.system.machine_person import ADMIN, CHECKOUT, apply, sudo
 from tests.system.machine_process import Result
 from tests.system.visitor import Visitor
 
+# The engine is the same everywhere; each suite has its share of the long tests.
+pytestmark = pytest.mark.only_on("bookworm")
+
 UNITS = (
     "jupyterhub.service", "jupyterhub-proxy.service", "jupyterhub-culler.service", "nginx.service",
     "jupyterhub-pam.socket", "jupyterhub-sudo.socket", "jupyterhub-adopt.socket", "jupyterhub-certificate.timer",

@@ -152,6 +152,8 @@ def test_killed_on_its_way(campus: Machine) -> None:
     assert uninstall(campus, "--yes").ok
     assert traces(campus) == f"{paths.BACKUPS}\n{backups(campus)[0]}\n"
     assert "Welcome to nginx" in campus.run(["curl", "--silent", "--noproxy", "*", "http://127.0.0.1/"]).stdout
+    # As the package has them, nginx.conf among them.
+    assert campus.run(["dpkg", "--verify", "nginx", "nginx-common"]).stdout == ""
 
 
 def test_what_was_kept(campus: Machine) -> None:

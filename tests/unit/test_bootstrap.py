@@ -71,7 +71,7 @@ def test_the_second_start_runs_this_checkout_and_leaves_no_bytecode_in_it(tmp_pa
     (checkout / "installer").mkdir(parents=True)
     (checkout / "installer" / "__init__.py").touch()
     (checkout / "installer" / "__main__.py").write_text(
-        "import json, sys\nprint(json.dumps([sys.argv, sys.path[0]]))\n"
+        "import json, sys\ndef main():\n    print(json.dumps([sys.argv[1:], sys.path[0]]))\n"
     )
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
@@ -82,7 +82,7 @@ def test_the_second_start_runs_this_checkout_and_leaves_no_bytecode_in_it(tmp_pa
     environment = {**os.environ, "PYTHONPATH": str(hostile)}
     said = subprocess.run(argv, cwd=hostile, env=environment, capture_output=True, text=True, check=True).stdout
     arguments, first = json.loads(said)
-    assert arguments == [str(checkout / "installer" / "__main__.py"), "plan", "--json", "-h"]
+    assert arguments == ["plan", "--json", "-h"]
     assert first == str(checkout)
     assert not list(checkout.rglob("*.pyc"))
     assert list((tmp_path / "pycache").rglob("*.pyc"))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.environment import REPOSITORY
 from tests.system.measuring.table import PAGE, Row, conditions, table, write
 
 PARTS = ("apply", "second-apply", "hub-start", "memory", "kernels")
@@ -42,3 +45,11 @@ def test_a_part_is_written_over_its_own_figures_alone(tmp_path: Path) -> None:
 
 def test_the_page_has_a_place_for_every_part_that_is_measured() -> None:
     assert tuple(re.findall(r"<!-- bench: (\S+) -->", PAGE.read_text())) == PARTS
+
+
+def test_it_is_started_by_the_systems_python_which_has_none_of_the_tests_packages() -> None:
+    """As scripts/test is: until it is in the environment that it makes, it stands on the standard library alone."""
+    for script in ("bench", "test"):
+        read = f"import runpy; runpy.run_path({str(REPOSITORY / 'scripts' / script)!r}, run_name='read')"
+        began = subprocess.run([sys.executable, "-I", "-S", "-c", read], check=False, capture_output=True, text=True)
+        assert began.returncode == 0, began.stderr

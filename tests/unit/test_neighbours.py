@@ -21,7 +21,7 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that nginx.conf includes."""
     main, included = tmp_path / "nginx.conf", tmp_path / "intranet"
     main.write_text(f"events {{}}\nhttp {{\n  include {included};\n}}\n")
-    monkeypatch.setattr(nginx, "_MAIN", main)
+    monkeypatch.setattr(paths, "NGINX_CONFIG", main)
     monkeypatch.setattr(paths, "NGINX_SITE", tmp_path / "jupyterhub.conf")
     return included
 

@@ -73,7 +73,6 @@ def test_a_database_that_can_not_be_migrated_is_refused_by_name(situation: Situa
 
 
 def test_a_version_is_no_text(tmp_path: Path) -> None:
-    assert versions.ordered("5.10.0") > versions.ordered("5.9.9")
     with pytest.raises(Problem, match=r"has JupyterHub 5\.9\.9, and 5\.10\.0 is in use"):
         upgrade.refuse_older_hub("5.10.0", "5.9.9", tmp_path)
     upgrade.refuse_older_hub("", "6.0.0", tmp_path)
