@@ -6,6 +6,7 @@ import argparse
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
+from installer.commands import neighbours, tls
 from installer.commands.older import refuse_older
 from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import look
@@ -24,6 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the plan."""
     situation = look()
     refuse_taken(situation.site)
+    neighbours.refuse_broken(situation.site)
+    output.tell_notes([*tls.expiring(situation.site), *neighbours.notes(situation.site)])
     plan = situation.plan()
     refuse_older(situation, plan)
     output.show(plan_text.plan_json(plan) if arguments.json else None, plan_text.plan_lines(plan))

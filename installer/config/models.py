@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
 from installer.config.apps import Apps
+from installer.config.branding import Branding
 from installer.config.channel_values import Channels
 from installer.config.kernel_values import (
     FilePath,
@@ -352,6 +353,7 @@ class Config(Section):
     auth: Auth = Auth()
     tls: Tls = Tls()
     web: Web = Web()
+    branding: Branding = Branding()
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from installer.engine.resource import Resource
+from installer.features import branding
 from installer.features.apps import gated
 from installer.features.programs import unit_file
 from installer.features.site import Site
@@ -36,10 +37,17 @@ def resources(site: Site) -> tuple[Resource, ...]:
             base_url=site.config.hub.base_url,
             admin_users=site.admin_users,
             gated=gated(site.config),
+            logo=branding.logo(site),
+            template_paths=branding.template_paths(site),
+            template_vars=branding.template_vars(site),
         ),
-        check=(*check, "{}"),
+        check=(*check, "{}", *branding.known_as(site)),
         check_as=paths.HUB_USER,
-        needs=(f"environment:{site.revision_path}", f"directory:{paths.CONF_D}"),
+        needs=(
+            f"environment:{site.revision_path}",
+            f"directory:{paths.CONF_D}",
+            *(resource.key for resource in branding.resources(site)),
+        ),
     )
     secrets = (*_SECRETS, paths.APPS_TOKEN) if gated(site.config) else _SECRETS
     unit = unit_file(FEATURE, paths.HUB_UNIT, site, secrets=[secret.name for secret in secrets])
@@ -63,7 +71,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
                 *site.facts.hub_fragments,
                 site.revision_path,
             ),
-            check=(*check, str(paths.HUB_CONFIG)),
+            check=(*check, str(paths.HUB_CONFIG), *branding.known_as(site)),
             check_as=paths.HUB_USER,
             needs=(
                 f"directory:{paths.HUB_STATE}",
