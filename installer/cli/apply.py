@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
-from installer.commands import tls
+from installer.commands import neighbours, tls
 from installer.commands.alone import alone
 from installer.commands.older import refuse_older
 from installer.commands.ports_taken import refuse_taken
@@ -49,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
         if since is not None:
             output.note(f"The run of {since} did not come to its end; this one goes on from there.")
         refuse_taken(situation.site)
+        neighbours.refuse_broken(situation.site)
+        output.tell_notes([*tls.expiring(situation.site), *neighbours.notes(situation.site)])
         plan = situation.plan()
         refuse_older(situation, plan)
         # A run that was killed while it verified has left nothing to change, and still has to be verified.

@@ -55,6 +55,12 @@ def note(line: str) -> None:
         err.print(line)
 
 
+def tell_notes(notes: Iterable[str]) -> None:
+    """What an admin should know before anything is done, a line each."""
+    for line in notes:
+        note(f"[yellow]note:[/] {escape(line)}")
+
+
 def show(data: object, lines: Iterable[str]) -> None:
     """What a command has to say: as JSON for programs, untouched by rich; or where `data` is None, its lines."""
     if data is not None:

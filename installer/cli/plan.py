@@ -6,7 +6,7 @@ import argparse
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
-from installer.commands import login_provider
+from installer.commands import login_provider, neighbours, tls
 from installer.commands.older import refuse_older
 from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import look
@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the plan."""
     situation = look()
     refuse_taken(situation.site)
+    neighbours.refuse_broken(situation.site)
+    output.tell_notes([*tls.expiring(situation.site), *neighbours.notes(situation.site)])
     plan = situation.plan()
     refuse_older(situation, plan)
     lines = (*plan_text.plan_lines(plan), *plan_text.note_lines(login_provider.notes(situation.site)))

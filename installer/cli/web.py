@@ -34,11 +34,11 @@ def run_maintenance(arguments: argparse.Namespace) -> int:
         was_closed = maintenance.reopen()
         output.out.print("The site is open again." if was_closed else "The site was not closed.")
         return ExitCode.DONE
-    url = look().site.url
-    closed = maintenance.close(maintenance.DEFAULT if arguments.message is None else arguments.message)
+    site = look().site
+    closed = maintenance.close(site, maintenance.DEFAULT if arguments.message is None else arguments.message)
     output.out.print(f"The site is closed: [bold]{escape(closed.message)}[/]")
     output.out.print("Servers and kernels go on. Whoever opens this address gets in all the same, in that browser:")
-    output.out.print(f"  {escape(closed.link(url))}")
+    output.out.print(f"  {escape(closed.link(site.url))}")
     output.out.print("[dim]open it again with: sudo python3 -m installer web maintenance off[/]")
     return ExitCode.DONE
 

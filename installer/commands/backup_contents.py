@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from installer.commands import branding
 from installer.commands.backup_manifest import (
     ACCOUNT_FILE,
     CONFIG,
@@ -114,6 +115,8 @@ def collect(config: Config, config_text: str | None, generations: Path) -> Conte
     _add_directory(found, paths.ETC)
     for path in kernel_files(config):
         found.add_bytes(f"files{path}", path, read_owned(path, largest=LARGEST_LOCK), _ROOTS)
+    for path in branding_files(config):
+        found.add_bytes(f"files{path}", path, read_owned(path), _ROOTS)
     for path in (*certificate_files(config), *sign_in_files(config)):
         add = _add_linked if path.is_symlink() else Contents.add
         add(found, f"files{path}", path)
@@ -133,9 +136,17 @@ def collect(config: Config, config_text: str | None, generations: Path) -> Conte
     return found
 
 
-def named_files(config: Config) -> list[Path]:
-    """All files outside of /etc/jupyterhub that the config names."""
-    return sorted({*kernel_files(config), *certificate_files(config), *sign_in_files(config)})
+def is_named(config: Config, path: Path) -> bool:
+    """Whether the config names a file outside of /etc/jupyterhub, or a directory of templates that it is one of."""
+    templates = config.branding.templates
+    if templates is not None and path.suffix == ".html" and path.is_relative_to(templates):
+        return True
+    return path in {
+        *kernel_files(config),
+        *certificate_files(config),
+        *sign_in_files(config),
+        *branding_files(config),
+    }
 
 
 def certificate_files(config: Config) -> list[Path]:
@@ -144,6 +155,11 @@ def certificate_files(config: Config) -> list[Path]:
     used = {"files": (tls.certificate, tls.key), "letsencrypt": (tls.ca_file,)}.get(tls.mode, ())
     named = {Path(file) for file in used if file is not None}
     return sorted(path for path in named if not path.is_relative_to(paths.ETC))
+
+
+def branding_files(config: Config) -> list[Path]:
+    """The logo and the templates, as far as they are outside."""
+    return [path for path in branding.named_files(config.branding) if not path.is_relative_to(paths.ETC)]
 
 
 def sign_in_files(config: Config) -> list[Path]:

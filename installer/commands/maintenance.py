@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from installer.engine.store import now
-from installer.features.templates import render
+from installer.features import pages
+from installer.features.site import Site
 from installer.host import files, paths
 from installer.host.errors import Problem, UsageProblem
 
@@ -59,7 +60,7 @@ def pass_cookie() -> dict[str, str]:
     return {"Cookie": f"jupyterhub_pass={closed.token}"} if closed else {}
 
 
-def close(message: str) -> Maintenance:
+def close(site: Site, message: str) -> Maintenance:
     """Close the site; where it is closed already, only what people read is changed. Raises Problem."""
     wrong = _wrong_with(message)
     if wrong is not None:
@@ -75,7 +76,7 @@ def close(message: str) -> Maintenance:
     # The page comes last: it is what nginx looks for.
     files.write(_STATE, json.dumps(asdict(made), indent=1).encode(), mode=0o600)
     files.write(paths.PASSES / token, b"", mode=0o600)
-    files.write(paths.MAINTENANCE_PAGE, _page(message).encode(), mode=0o644)
+    files.write(paths.MAINTENANCE_PAGE, _page(site, message).encode(), mode=0o644)
     return made
 
 
@@ -101,9 +102,9 @@ def _wrong_with(message: str) -> str | None:
     return None if message.isprintable() else "has characters that can't be printed, or several lines"
 
 
-def _page(message: str) -> str:
-    return render(
-        "nginx/pages/page.html.j2",
+def _page(site: Site, message: str) -> str:
+    return pages.page(
+        site,
         title="Closed for maintenance",
         texts=(html.escape(message),),
         soft="What is running goes on running. This page looks again every minute.",

@@ -147,12 +147,11 @@ def put_in_place(restoration: Restoration, report: backup.Report) -> None:
 # --- what stands in the way ----------------------------------------------------------------------
 def _refuse_unnamed(unpacked: Unpacked, config: Config) -> None:
     """Refuse files for places that the config doesn't name, or where others could catch them."""
-    named = set(backup_contents.named_files(config))
     for item in unpacked.manifest.items:
         if not item.path.startswith("files/"):
             continue
         path = target(item.path)
-        if path not in named:
+        if not backup_contents.is_named(config, path):
             raise Conflict(f"the backup has a file for {path}, which its config does not name", "take another backup")
         if _is_there(unpacked, item, path):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from installer.commands import first_admin, keeping, notify, sign_in, tls
+from installer.commands import branding, first_admin, keeping, notify, sign_in, tls
 from installer.config.load import Loaded, load_file
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -67,5 +67,6 @@ def seen(loaded: Loaded, found: str | None = None) -> Situation:
         revision_id(read_ingredients(host.python, host.machine)),
         schemas.of_locks(),
         read_requests(loaded.config),
+        branding.read_files(loaded.config.branding),
     )
     return Situation(site, store, desired(site), loaded.text, loaded.text if found is None else found)

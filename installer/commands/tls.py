@@ -22,20 +22,21 @@ def refuse_unfit(site: Site) -> None:
         own.read()
 
 
-def notes(site: Site) -> list[str]:
-    """What an admin should know of the certificate, a line each."""
-    said = []
+def expiring(site: Site) -> list[str]:
+    """That the admin's own certificate will not last long, in a line; nothing where it will."""
     own = own_certificate(site)
-    if own is not None:
-        leaf = read_certificate(own.certificate)
-        if leaf is not None and leaf.not_valid_after_utc - datetime.now(timezone.utc) < _SOON:
-            said.append(
-                f"{own.certificate} expires on {leaf.not_valid_after_utc:%Y-%m-%d}: put a newer one there in time; it "
-                "is taken up by itself"
-            )
-    if site.config.tls.mode == "letsencrypt":
-        said += _others(site.config.certificate_names)
-    return said
+    leaf = read_certificate(own.certificate) if own is not None else None
+    if own is None or leaf is None or leaf.not_valid_after_utc - datetime.now(timezone.utc) >= _SOON:
+        return []
+    return [
+        f"{own.certificate} expires on {leaf.not_valid_after_utc:%Y-%m-%d}: put a newer one there in time; it is taken "
+        "up by itself"
+    ]
+
+
+def notes(site: Site) -> list[str]:
+    """What an admin should know of other certificates on this machine, a line each."""
+    return _others(site.config.certificate_names) if site.config.tls.mode == "letsencrypt" else []
 
 
 def _others(names: tuple[str, ...]) -> list[str]:

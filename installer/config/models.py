@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, model_serializer, model_va
 
 from installer.config.apps import Apps
 from installer.config.auth import Auth
+from installer.config.branding import Branding
 from installer.config.channel_values import Channels
 from installer.config.kernel_values import (
     FilePath,
@@ -345,6 +346,7 @@ class Config(Section):
     auth: Auth = Auth()
     tls: Tls = Tls()
     web: Web = Web()
+    branding: Branding = Branding()
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()

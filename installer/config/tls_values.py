@@ -83,7 +83,7 @@ OutsideAddress = Annotated[
 """Where a CA writes to."""
 
 # --- the CA --------------------------------------------------------------------------------------
-_URL_PATH = r"(?:/[A-Za-z0-9._~-]+)*/?"
+_URL_PATH = r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?"
 _URL = rf"https://(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?{_URL_PATH}"
 _LONGEST_URL = 400
 

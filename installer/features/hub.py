@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from installer.engine.resource import Resource
+from installer.features import branding
 from installer.features.apps import gated
 from installer.features.programs import unit_file
 from installer.features.site import Site
@@ -39,12 +40,20 @@ def resources(site: Site) -> tuple[Resource, ...]:
             base_url=site.config.hub.base_url,
             admin_users=site.admin_users,
             gated=gated(site.config),
+            logo=branding.logo(site),
+            template_paths=branding.template_paths(site),
+            template_vars=branding.template_vars(site),
             creates_accounts=site.creates_accounts,
             auth=site.config.auth,
         ),
-        check=(*check, "{}"),
+        check=(*check, "{}", *branding.known_as(site)),
         check_as=paths.HUB_USER,
-        needs=(f"environment:{site.revision_path}", f"directory:{paths.CONF_D}", f"file:{paths.AUTH_RULES}"),
+        needs=(
+            f"environment:{site.revision_path}",
+            f"directory:{paths.CONF_D}",
+            f"file:{paths.AUTH_RULES}",
+            *(resource.key for resource in branding.resources(site)),
+        ),
     )
     secrets = _secrets(site)
     sockets = [paths.PAM_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT]
@@ -73,7 +82,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
                 *site.facts.hub_fragments,
                 site.revision_path,
             ),
-            check=(*check, str(paths.HUB_CONFIG)),
+            check=(*check, str(paths.HUB_CONFIG), *branding.known_as(site)),
             check_as=paths.HUB_USER,
             needs=(
                 f"directory:{paths.HUB_STATE}",

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from installer.config.apps import App
 from installer.config.auth import Allow, Auth
+from installer.config.branding import Branding
 from installer.config.models import Backup, Config, Hub, Notify, Tls
 from installer.engine.resource import Resource
+from installer.features import branding
 from installer.features.everything import FEATURES, desired
-from installer.features.site import Admin, Site
+from installer.features.site import Admin, BrandFiles, Site
 from installer.host import paths
 from installer.host.facts import HostFacts
 from installer.host.nginx import Sites
@@ -37,6 +39,7 @@ _EXAMPLE = Site(
         tls=Tls(mode="letsencrypt"),
         notify=Notify(mail="root"),
         backup=Backup(every="daily"),
+        branding=Branding(logo="/etc/jupyterhub/branding/logo.svg"),
         apps=(App(path="/app/", upstream="http://127.0.0.1:7001"),),
     ),
     facts=HostFacts(
@@ -55,6 +58,7 @@ _EXAMPLE = Site(
     revision="REVISION",
     schemas=("SCHEMA",),
     kernels=read_requests(Config()),
+    brand=BrandFiles(b"<svg/>", ".svg", (("login.html", ""),)),
 )
 
 _COPIES = paths.INSTALLER_STATE / "generations" / "N.SCHEMA.sqlite"
@@ -72,8 +76,8 @@ in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_AD
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
 exists for a few seconds of every apply that changes something. The units of `accounts` are there with
 `auth.create_accounts`, and with every `auth.provider` but `pam`, as is the key of `sign-in`; those of `backup` once
-`backup.every` is set, those of `apps` once one of them is for people who are logged in, those of `forward` with
-`web.server: none`;
+`backup.every` is set, the files of `branding` once one of its keys is, in a directory named after what is in them;
+the units of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
 what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}` in its
 place).
 """
@@ -120,11 +124,17 @@ def layout_page() -> str:
             f"{inspect.getdoc(feature)} (`{module}`)\n",
             "| what | name | mode, owner and the rest |",
             "|---|---|---|",
-            *(f"| {resource.kind} | `{resource.name}` | {_details(resource)} |" for resource in mine),
+            *(f"| {resource.kind} | `{_name(resource)}` | {_details(resource)} |" for resource in mine),
             "",
         ]
     sockets = [socket for resource in resources if isinstance(resource, UnitFile) for socket in _socket(resource)]
     return "\n".join([*parts, _BESIDE.rstrip("\n"), *sockets, ""])
+
+
+def _name(resource: Resource) -> str:
+    """Its name, with words for what is another for each content."""
+    look = branding.place(_EXAMPLE)
+    return resource.name.replace(str(look), str(look.with_name("LOOK")))
 
 
 @singledispatch

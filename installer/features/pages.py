@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from installer.engine.resource import Resource
+from installer.features.branding import logo_address
+from installer.features.site import Site
 from installer.features.templates import render
 from installer.host import paths
 from installer.resources.directory import Directory
@@ -36,7 +38,13 @@ _PAGES: dict[str, dict[str, object]] = {
 }
 
 
-def resources(feature: str) -> tuple[Resource, ...]:
+def page(site: Site, **variables: object) -> str:
+    """The text of a page; variables: what it says, as HTML."""
+    brand = {"site": site.config.branding.title, "logo": logo_address(site)}
+    return render("nginx/pages/page.html.j2", **brand, **variables)
+
+
+def resources(feature: str, site: Site) -> tuple[Resource, ...]:
     """A directory, and a file for each page."""
     return (
         Directory(feature=feature, path=paths.PAGES),
@@ -44,7 +52,7 @@ def resources(feature: str) -> tuple[Resource, ...]:
             File(
                 feature=feature,
                 path=paths.PAGES / f"{name}.html",
-                text=render("nginx/pages/page.html.j2", **variables),
+                text=page(site, **variables),
             )
             for name, variables in _PAGES.items()
         ),

@@ -26,12 +26,26 @@ class Admin:
 
 
 @dataclass(frozen=True)
+class BrandFiles:
+    """The admin's files that say how the hub shows itself, as they were read.
+
+    logo: the image, empty where there is none. suffix: how the names of such files end.
+    templates: path below their directory, and text, of each.
+    """
+
+    logo: bytes = b""
+    suffix: str = ""
+    templates: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Site:
     """The one input of every feature. Nothing here looks at the host.
 
     revision: the id of the server environment (see `installer.resources.revision_id`).
     schemas: those of the hub's database that its JupyterHub knows, its own first.
     kernels: what every kernel of the config should be.
+    brand: what the config's `branding` names.
     """
 
     config: Config
@@ -40,6 +54,7 @@ class Site:
     revision: str
     schemas: tuple[str, ...]
     kernels: tuple[KernelRequest, ...] = ()
+    brand: BrandFiles = BrandFiles()
 
     @property
     def revision_path(self) -> Path:

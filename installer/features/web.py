@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from installer.config.web import Web
 from installer.engine.resource import Resource
-from installer.features import pages
+from installer.features import branding, pages
 from installer.features.site import Site
 from installer.features.templates import render
 from installer.host import paths
@@ -69,7 +69,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
         needs=("package:nginx",),
     )
     return (
-        *pages.resources(FEATURE),
+        *pages.resources(FEATURE, site),
         Directory(feature=FEATURE, path=paths.WEB_STATE),
         # nginx may look for a pass that it is told of, and can't list them.
         Directory(feature=FEATURE, path=paths.PASSES, mode=0o711),
@@ -123,8 +123,10 @@ def _common(site: Site, *, scheme: str) -> dict[str, object]:
         "server_names": (*site.names, *(f"[{a}]" if ":" in a else a for a in site.addresses)),
         "apps": site.config.apps,
         "scheme": scheme,
+        "logo": branding.logo(site),
+        "logo_type": branding.logo_type(site),
+        "logo_address": branding.logo_address(site),
         "hsts": site.config.tls.strict and not site.behind,
-        "revision": site.revision_path,
         "static": static_files,
     }
 

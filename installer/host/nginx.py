@@ -1,9 +1,13 @@
-"""What nginx on this machine is and serves besides us."""
+"""What nginx on this machine is and serves besides us, and what it says of its configuration."""
 
 from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import crossplane
 from pydantic import BaseModel, ConfigDict
@@ -11,11 +15,14 @@ from pydantic import BaseModel, ConfigDict
 from installer.host import paths
 from installer.host.process import run
 
+_EVERYWHERE = ("*", "0.0.0.0", "[::]")  # noqa: S104 - of others
+
 
 class ForeignSite(BaseModel):
     """A server block that isn't ours.
 
-    file: where it stands. names: its server_name. ports: what it listens on; default_ports: as default_server.
+    file: where it stands. names: its server_name, as nginx takes them. ports: what it listens on; default_ports: as
+    default_server. addresses: what it listens on at one address alone, as address:port.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -24,6 +31,7 @@ class ForeignSite(BaseModel):
     names: tuple[str, ...]
     ports: tuple[int, ...]
     default_ports: tuple[int, ...]
+    addresses: tuple[str, ...] = ()
 
 
 class Sites(BaseModel):
@@ -64,6 +72,57 @@ def sites() -> Sites:
     return Sites(foreign=tuple(foreign), stock_default=stock, stock_enabled=stock and paths.NGINX_DEFAULT_SITE.exists())
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Why nginx refuses its configuration: place is `file:line`, the file alone, or "" where it doesn't say."""
+
+    place: str
+    why: str
+
+
+def refusal(instead: Path | None = None, of: Path = paths.NGINX_SITE.parent) -> Refusal | None:
+    """What `nginx -t` refuses; None where it doesn't.
+
+    instead: a directory, or a file, to be seen in another one's place by that one process.
+    """
+    argv = ["nginx", "-t", "-q"]
+    if instead is not None:
+        # unshare --mount: nobody else sees the bind mount, and it is gone with the process (unshare(1)).
+        script = 'mount --bind "$1" "$2" && exec nginx -t -q'
+        argv = ["unshare", "--mount", "sh", "-c", script, "sh", str(instead), str(of)]
+    tested = run(argv, check=False)
+    return None if tested.ok else read_refusal(tested.stderr)
+
+
+def read_refusal(said: str) -> Refusal:
+    """Make sense of what `nginx -t` has printed."""
+    lines = [line.partition("] ")[2] for line in said.splitlines() if re.search(r"\[(emerg|alert|crit)\]", line)]
+    first = lines[0] if lines else " ".join(said.split())
+    placed = re.fullmatch(r"(.*) in (/\S+:\d+)", first)
+    if placed:
+        return Refusal(placed[2], placed[1])
+    # A certificate that isn't there, say: it is named, and not who names it.
+    quoted = re.search(r'"(/[^"]+)"', first)
+    return Refusal(_naming(quoted[1]) if quoted else "", first)
+
+
+def _naming(path: str) -> str:
+    """The place in nginx's configuration that names a file."""
+    for part in (
+        crossplane.parse(str(paths.NGINX_CONFIG), catch_errors=True)["config"] if paths.NGINX_CONFIG.exists() else ()
+    ):
+        for statement in _all(part["parsed"]):
+            if path in statement["args"]:
+                return f"{part['file']}:{statement['line']}"
+    return ""
+
+
+def _all(statements: list[Any]) -> Iterator[Any]:
+    for statement in statements:
+        yield statement
+        yield from _all(statement.get("block", []))
+
+
 def _default_site_is_stock() -> bool:
     """Whether dpkg finds the distribution's default site as it shipped it."""
     link = paths.NGINX_DEFAULT_SITE
@@ -89,17 +148,26 @@ def _site(file: str, block: list[dict[str, list[str]]]) -> ForeignSite:
     names: list[str] = []
     ports: list[int] = []
     defaults: list[int] = []
+    addresses: list[str] = []
     for statement in block:
         if str(statement["directive"]) == "server_name":
-            names += statement["args"]
+            # In lower case, as nginx compares them; with a dot in front, a name is itself and all below it.
+            names += [name.lower().removeprefix(".") for name in statement["args"]]
         if str(statement["directive"]) == "listen":
             port = _port(statement["args"][0])
             if port is not None:
                 ports.append(port)
+                address = statement["args"][0].removesuffix(f":{port}")
+                if address not in _EVERYWHERE and address != str(port):
+                    addresses.append(f"{address}:{port}")
                 if "default_server" in statement["args"]:
                     defaults.append(port)
     return ForeignSite(
-        file=file, names=tuple(names), ports=tuple(ports or [80]), default_ports=tuple(sorted(set(defaults)))
+        file=file,
+        names=tuple(names),
+        ports=tuple(ports or [80]),
+        default_ports=tuple(sorted(set(defaults))),
+        addresses=tuple(dict.fromkeys(addresses)),
     )
 
 

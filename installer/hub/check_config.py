@@ -1,8 +1,10 @@
 """Load a hub config the way the hub would, without starting it; run as the hub's account before a switch.
 
-Exit 0 if a hub with it would come up, else 1 and one line saying where and what.
+Exit 0 if a hub with it would come up and could show its pages, else 1 and one line saying where and what.
 
-usage: python -I -m installer.hub.check_config FILE
+usage: python -I -m installer.hub.check_config FILE [HERE=THERE ...]
+
+HERE is where something was copied to, THERE what people know it as: that is what they are told.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from installer.hub import check_pages
 from installer.hub.app import Hub
 from installer.hub.config import BadConfig, additions, assigned_at, culprit, one_line
 from installer.hub.sign_in import SignIn, Unreadable
@@ -61,6 +64,7 @@ async def load(file: Path) -> None:
         raise BadConfig(f"{culprit(error, file)}: {one_line(error)}") from None
     refuse_unreadable(hub.authenticator)
     refuse_taken_port(hub.hub.port, [file, *additions(file)])
+    await check_pages.check(hub)
 
 
 def refuse_unreadable(authenticator: object) -> None:
@@ -93,12 +97,15 @@ def listening_accounts(port: int) -> Iterator[int]:
 
 
 def main() -> int:
-    """Check the one file named on the command line."""
+    """Check the file named on the command line."""
     try:
         with stand_in():
             asyncio.run(load(Path(sys.argv[1])))
     except BadConfig as bad:
-        print(bad, file=sys.stderr)  # noqa: T201
+        told = str(bad)
+        for here, _, there in (word.partition("=") for word in sys.argv[2:]):
+            told = told.replace(here, there)
+        print(told, file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

@@ -41,10 +41,15 @@ class File(AtPath):
         # A system account brings a group of its own name.
         return f"account:{self.owner}", f"group:{self.group}", f"account:{self.group}", f"account:{self.check_as}"
 
+    @property
+    def data(self) -> bytes:
+        """What is in it."""
+        return self.text.encode()
+
     def wanted(self) -> Attributes:
         """Content by its hash, mode, owner and group."""
         return {
-            "content": _digest(self.text.encode()),
+            "content": _digest(self.data),
             "mode": f"{self.mode:04o}",
             "owner": self.owner,
             "group": self.group,
@@ -76,7 +81,7 @@ class File(AtPath):
         if self.checked:
             with self.candidate() as copy:
                 self.try_out(copy)
-        files.write(self.path, self.text.encode(), mode=self.mode, owner=self.owner, group=self.group)
+        files.write(self.path, self.data, mode=self.mode, owner=self.owner, group=self.group)
 
     def remove(self) -> None:
         """Remove the file."""
@@ -124,7 +129,7 @@ class File(AtPath):
             with tempfile.TemporaryDirectory(dir=paths.INSTALLER_RUN) as directory:
                 Path(directory).chmod(0o755)
                 copy = Path(directory) / self.path.name
-                copy.write_text(self.text, encoding="utf-8")
+                copy.write_bytes(self.data)
                 copy.chmod(self.mode)
                 yield copy
         except OSError as error:

@@ -23,6 +23,7 @@ _CLASSES = {
     "environment": "server_environment.ServerEnvironment",
     "file": "file.File",
     "group": "account.Group",
+    "image": "image.Image",
     "kernel": "kernel.Kernel",
     "link": "link.Link",
     "membership": "account.Membership",

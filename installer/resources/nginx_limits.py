@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 import crossplane
 
 from installer.engine.resource import Attributes, Resource
-from installer.host import files, paths
-from installer.host.errors import Problem
+from installer.host import files, nginx, paths
+from installer.host.errors import Conflict, Problem
 from installer.host.process import run
 from installer.resources.at_path import AtPath
-from installer.resources.nginx_site import refused_without_us, reload, tested
+from installer.resources.nginx_site import broken_without_us, reload
 
 CONNECTIONS, FILES = "worker_connections", "worker_rlimit_nofile"
 _BY_ITSELF = 512
@@ -119,17 +119,17 @@ class NginxLimits(AtPath):
             with tempfile.TemporaryDirectory(dir=paths.INSTALLER_RUN) as directory:
                 copy = Path(directory) / file.name
                 copy.write_bytes(text.encode("utf-8", "surrogateescape"))
-                said = tested(copy, file)
+                said = nginx.refusal(copy, file)
         except OSError as error:
             raise files.unwritable(paths.INSTALLER_RUN, error) from error
-        if not said.ok:
-            without_us = run(["nginx", "-t", "-q"], check=False)
-            if not without_us.ok:
-                raise refused_without_us(without_us)
+        if said is not None:
+            without_us = nginx.refusal()
+            if without_us is not None:
+                raise Conflict(*broken_without_us(without_us))
             raise Problem(
                 f"nginx refuses {file} with {CONNECTIONS} and {FILES} raised; it was left as it is",
                 f"set them yourself, to {self.connections} and {self.files} or more, then run apply again",
-                said.stderr.strip(),
+                f"{said.why} in {said.place}" if said.place else said.why,
             )
 
 

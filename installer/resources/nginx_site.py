@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from installer.engine.resource import Attributes
-from installer.host import files, paths
-from installer.host.errors import Problem
-from installer.host.process import Completed, run
+from installer.host import files, nginx, paths
+from installer.host.errors import Conflict, Problem
+from installer.host.process import run
 from installer.resources.at_path import AtPath
 from installer.resources.file import File
 
@@ -37,20 +37,29 @@ class NginxSite(File):
                 future = Path(directory) / "future"
                 shutil.copytree(self.path.parent, future, symlinks=True)
                 shutil.copy(copy, future / self.path.name)
-                with_us = tested(future, self.path.parent)
-                if with_us.ok:
+                with_us = nginx.refusal(future)
+                if with_us is None:
                     return
                 (future / self.path.name).unlink()
-                without_us = tested(future, self.path.parent)
+                without_us = nginx.refusal(future)
         except OSError as error:
             raise files.unwritable(paths.INSTALLER_RUN, error) from error
-        if not without_us.ok:
-            raise refused_without_us(without_us)
+        if without_us is not None:
+            raise Conflict(*broken_without_us(without_us))
         raise Problem(
             f"nginx refuses the new {self.path}; it was not put in place",
             "see what nginx names above; another site may claim the same name or port",
-            with_us.stderr.strip(),
+            f"{with_us.why} in {with_us.place}" if with_us.place else with_us.why,
         )
+
+
+def broken_without_us(refusal: nginx.Refusal) -> tuple[str, str]:
+    """What to tell, and what to do, where nginx refuses what isn't ours."""
+    place = refusal.place or "its configuration"
+    return (
+        f"nginx refuses {place}, which isn't ours: {refusal.why}",
+        "mend that, or take that site out (sudo nginx -t says whether all is well), then run this again",
+    )
 
 
 class DisabledSite(AtPath):
@@ -98,21 +107,6 @@ class DisabledSite(AtPath):
 
 
 def reload() -> None:
-    """Have nginx read its configuration, if it runs."""
-    run(["systemctl", "try-reload-or-restart", paths.NGINX_UNIT], check=False)
-
-
-def tested(future: Path, place: Path) -> Completed:
-    """What `nginx -t` says with a directory, or a file, in another one's place: for that one process alone."""
-    # unshare --mount: nobody else sees the bind mount, and it is gone with the process (unshare(1)).
-    script = 'mount --bind "$1" "$2" && exec nginx -t -q'
-    return run(["unshare", "--mount", "sh", "-c", script, "sh", str(future), str(place)], check=False)
-
-
-def refused_without_us(said: Completed) -> Problem:
-    """The Problem that tells of a configuration that nginx refuses for what isn't ours."""
-    return Problem(
-        "nginx refuses its configuration as it is, without us",
-        "mend what it names, or disable that site, then run apply again: nginx -t",
-        said.stderr.strip(),
-    )
+    """Have nginx read its configuration, if it runs; one that would refuse it goes on with what it has."""
+    if nginx.refusal() is None:
+        run(["systemctl", "try-reload-or-restart", paths.NGINX_UNIT], check=False)

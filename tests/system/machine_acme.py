@@ -45,6 +45,8 @@ def start_pebble(machine: Machine, *, validity: int) -> None:
         "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
         "certificate": "/srv/pebble/wfe.pem", "privateKey": "/srv/pebble/wfe.key", "httpPort": 80, "tlsPort": 443,
         "retryAfter": {"authz": 1, "order": 1}, "certificateValidityPeriod": validity, "ocspResponderURL": "",
+        # What newer ones read in its place; older ones pass it over.
+        "profiles": {"default": {"description": "The only one.", "validityPeriod": validity}},
         "externalAccountBindingRequired": False,
     }  # fmt: skip
     machine.put("/srv/pebble/pebble.json", json.dumps({"pebble": settings}))

@@ -23,6 +23,9 @@ PACKAGES: Mapping[str, str] = {
 }
 """Debian's packages that machines need, each with the program or file that shows it is there."""
 
+BROWSER_PACKAGES: Mapping[str, str] = {"chromium": "chromium", "libnss3-tools": "certutil"}
+"""And those that a browser needs."""
+
 CLAIMS = Path("/run/jupyterhub-installer-tests")
 """Which machines exist on this host, whoever started them (see machine_claim)."""
 

@@ -87,7 +87,10 @@ def test_a_site_of_someone_else_keeps_its_place(undone: Machine) -> None:
     undone.run(["rm", FRAGMENT, "/etc/nginx/sites-enabled/default"])
     undone.put("/etc/nginx/sites-enabled/intranet", site)
     undone.run(["systemctl", "reload", "nginx"])
+    theirs = "find /etc/nginx -type f -not -path /etc/nginx/conf.d/jupyterhub.conf -exec sha256sum {} + | sort"
+    before = undone.run(theirs).stdout
     apply(undone, ADMIN)
+    assert undone.run(theirs).stdout == before
     undone.run(["nginx", "-t", "-q"])
     for name in ("intranet.example.org", "whoever.example.org"):
         assert undone.run(["curl", "--silent", "--header", f"Host: {name}", "http://127.0.0.1/"]).stdout == "intranet"
@@ -99,9 +102,13 @@ def test_a_site_of_someone_else_keeps_its_place(undone: Machine) -> None:
 def test_nginx_that_someone_else_broke(undone: Machine) -> None:
     undone.run(["rm", FRAGMENT])
     undone.put("/etc/nginx/sites-enabled/intranet", "server {\n  listen 80\n  server_name intranet;\n}\n")
-    error = failed(apply(undone, ADMIN, check=False))
-    assert "nginx refuses its configuration as it is, without us" in error
-    assert "/etc/nginx/sites-enabled/intranet:" in error
+    before = managed(undone)
+    planned = undone.run(["python3", "-m", "installer", "plan"], cwd=CHECKOUT, check=False)
+    assert (planned.code, planned.stdout) == (1, ""), planned
+    for said in (planned.stderr, failed(apply(undone, ADMIN, check=False))):
+        assert said.startswith("error: nginx refuses /etc/nginx/sites-enabled/intranet:"), said
+        assert "which isn't ours: " in said
+    assert differences(before, managed(undone)) == []
     assert undone.run("ls /etc/nginx/conf.d /etc/nginx/sites-enabled").stdout.count("default") == 1
     assert undone.run("systemctl is-active nginx").stdout == "active\n"
 

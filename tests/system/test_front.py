@@ -146,7 +146,7 @@ def test_what_is_not_on_disk_comes_from_the_users_own_server(campus: Machine, gr
     assert "X-JupyterHub-Version" in own.headers
     path = main_file(grace)
     ours = grace.get(path).content
-    campus.run(["sed", "--in-place=.kept", "-E", "s#/revisions/server/[0-9a-f]+/share#&/of-another#", SITE])
+    campus.run(["sed", "--in-place=.kept", "s#/opt/jupyter/.venv/share#&/of-another#", SITE])
     campus.run(["systemctl", "reload", "nginx"])
     try:
         # A reload is over when the workers of before have answered what they were asked.

@@ -9,12 +9,15 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from installer.commands import tls as tls_commands
+from installer.config.models import Config
 from installer.host import paths
 from installer.host.errors import Problem
 from installer.pki import issuing, keep, taking
 from installer.pki.issuing import new_authority, new_site
 from installer.pki.pair import is_due, is_for, is_overdue, parse, pem_of, refuse_unfit
 from installer.resources.certificate import CertificateAuthority, SiteCertificate
+from tests.unit.test_features import site as a_site
 
 
 def authority(directory: Path) -> CertificateAuthority:
@@ -193,6 +196,17 @@ def test_another_name_and_another_time_are_refused() -> None:
         refuse_unfit(GOOD, [], HERE, datetime.now(timezone.utc) + timedelta(days=398))
     with pytest.raises(Problem, match="is not valid before"):
         refuse_unfit(GOOD, [], HERE, datetime.now(timezone.utc) - timedelta(days=1))
+
+
+def test_one_that_will_not_last_is_told_of_by_every_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hub.crt").write_bytes(pem_of(GOOD.chain))
+    settings = {"mode": "files", "certificate": str(tmp_path / "hub.crt"), "key": str(tmp_path / "hub.key")}
+    asked = a_site(Config.model_validate({"tls": settings}))
+    assert tls_commands.expiring(asked) == []
+    assert tls_commands.expiring(a_site()) == []
+    monkeypatch.setattr(tls_commands, "_SOON", timedelta(days=1000))
+    (told,) = tls_commands.expiring(asked)
+    assert told.startswith(f"{tmp_path}/hub.crt expires on 20")
 
 
 # --- keeping it fresh ----------------------------------------------------------------------------------

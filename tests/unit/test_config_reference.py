@@ -55,6 +55,7 @@ def test_the_table_is_true(key, tmp_path: Path) -> None:  # type: ignore[no-unty
         'hub: {domain: "no", base_url: /a/, admin_users: []}\n',
         'hub: {admin_users: ["1_0", ada]}\nculler: {timeout: 0, max_age: 1d12h, every: 1h}\n',
         'hub: {domain: "2001:db8::1"}\nauth: {provider: pam}\n',
+        "branding:\n  title: '#1'\n  login_text: |\n    one: \"two\"\n\n    three\n  announcement: '<b>&'\n",
         'channels: ["https://mirror.example.org/x/", conda-forge]\nkernels: []\n',
         'kernels: [r, {name: "1e3", packages: ["numpy<2", "a::b"], pip: [x], revision: "123456789012"}]\n'
         'default_kernel: "1e3"\n',
@@ -117,6 +118,12 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  server: nginx  # default\n"
         "  # listen: 127.0.0.1:282, or 127.0.0.1:284 without nginx  (default)\n"
         '  trusted_proxies: [127.0.0.1, "::1"]  # default\n'
+        "branding:\n"
+        "  # logo: JupyterHub's  (default)\n"
+        "  # title: JupyterHub  (default)\n"
+        "  # announcement: none  (default)\n"
+        "  # login_text: nothing  (default)\n"
+        "  # templates: none  (default)\n"
         "culler:\n"
         "  timeout: 1h30m\n"
         "  max_age: 0\n"
@@ -139,7 +146,7 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
 def test_a_config_survives_being_stored(tmp_path: Path) -> None:
     config = loaded(
         tmp_path,
-        "hub: {admin_users: [ada]}\nculler: {max_age: 7d}\n"
+        "hub: {admin_users: [ada]}\nculler: {max_age: 7d}\nbranding: {login_text: \"a\\nb: 'c'\", title: <b>}\n"
         "kernels: [r, {name: science, packages: [numpy], lock: /x}]\n"
         "apps: [{path: /x/, root: /srv/x}, {path: /y/, upstream: 'unix:/y', body_size: 0, read_timeout: 20d}]\n",
     )

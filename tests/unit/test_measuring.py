@@ -12,17 +12,23 @@ import pytest
 from tests.environment import REPOSITORY
 from tests.system.measuring.table import PAGE, Row, conditions, table, write
 
-PARTS = ("apply", "second-apply", "hub-start", "memory", "kernels")
+PARTS = ("apply", "second-apply", "hub-start", "memory", "kernels", "front", "first-load")
 
 
 def test_a_table_has_medians_and_extremes() -> None:
-    rows = [Row("apply", [61.26, 40.0, 50.0]), Row("plan", [0.5, 0.25]), Row("memory", [301.4], "MB")]
+    rows = [
+        Row("apply", [61.26, 40.0, 50.0]),
+        Row("plan", [0.5, 0.25]),
+        Row("memory", [301.4], "MB"),
+        Row("wait", [0.521], "ms"),
+    ]
     assert table(rows).splitlines() == [
         "| | median | min | max | runs |",
         "|---|---|---|---|---|",
         "| apply | 50.0 s | 40.0 s | 61.3 s | 3 |",
         "| plan | 0.38 s | 0.25 s | 0.50 s | 2 |",
         "| memory | 301 MB | 301 MB | 301 MB | 1 |",
+        "| wait | 0.52 ms | 0.52 ms | 0.52 ms | 1 |",
     ]
 
 

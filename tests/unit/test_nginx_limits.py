@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from installer.host import paths
+from installer.host import nginx, paths
 from installer.host.errors import Problem
-from installer.host.process import Completed
 from installer.resources import nginx_limits
 from installer.resources.nginx_limits import NginxLimits
 
@@ -27,7 +26,7 @@ CASES = {
 @pytest.fixture
 def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NginxLimits:
     """What nginx would say of it, is told by the system tests."""
-    monkeypatch.setattr(nginx_limits, "tested", lambda *_: Completed((), 0, "", ""))
+    monkeypatch.setattr(nginx, "refusal", lambda *_: None)
     monkeypatch.setattr(nginx_limits, "reload", lambda: None)
     monkeypatch.setattr(nginx_limits, "_given_by_systemd", lambda: 1024)
     monkeypatch.setattr(paths, "INSTALLER_RUN", tmp_path / "run")
@@ -95,9 +94,9 @@ def test_a_file_that_is_included_is_changed_there(limits: NginxLimits) -> None:
 
 def test_what_nginx_refuses_is_not_put_in_place(limits: NginxLimits, monkeypatch: pytest.MonkeyPatch) -> None:
     limits.path.write_text("events { }\n")
-    monkeypatch.setattr(nginx_limits, "tested", lambda *_: Completed((), 1, "", "nonsense"))
-    for without_us, said in ((1, "as it is, without us"), (0, "it was left as it is")):
-        monkeypatch.setattr(nginx_limits, "run", lambda *_, code=without_us, **__: Completed((), code, "", ""))
+    nonsense = nginx.Refusal("/etc/nginx/x:1", "nonsense")
+    for without_us, said in ((nonsense, "nginx refuses /etc/nginx/x:1, which isn't ours"), (None, "left as it is")):
+        monkeypatch.setattr(nginx, "refusal", lambda *given, rest=without_us: nonsense if given else rest)
         with pytest.raises(Problem, match=said):
             limits.realize(limits.probe())
     assert limits.path.read_text() == "events { }\n"

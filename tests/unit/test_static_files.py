@@ -92,8 +92,8 @@ def test_nothing_that_comes_through_the_proxy_is_compressed(config: dict[str, ob
         assert re.findall(r"^ +gzip (.*);$", text, re.MULTILINE) == ["off"]
         assert "gzip_types" not in text
         roots = re.findall(r"^ +root (.*/share/.*);$", text, re.MULTILINE)
-        assert roots == [str(asked.revision_path / place) for place in (LAB, EXTENSIONS, HUB_BY_CONTENT)]
-        assert text.count(f"disable_symlinks on from={asked.revision_path};") == text.count("gzip_static on;") == 3
+        assert roots == [str(paths.VENV / place) for place in (LAB, EXTENSIONS, HUB_BY_CONTENT)]
+        assert text.count(f"disable_symlinks on from={paths.VENV};") == text.count("gzip_static on;") == 3
         base = asked.config.hub.base_url.replace(".", "[.]")
         assert len(re.findall(rf'^    location ~ "\^{re.escape(base)}(?:user|hub)/', text, re.MULTILINE)) == 3
 

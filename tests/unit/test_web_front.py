@@ -57,6 +57,8 @@ def test_without_nginx_there_is_a_port_and_nothing_of_nginx() -> None:
         resources, paths.UNITS / paths.FORWARD_SOCKET_UNIT
     )
     assert not any("nginx" in resource.key for resource in resources)
+    # What systemd-socket-proxyd of systemd 252 never says is not waited for.
+    assert "\nType=exec\n" in text_of(resources, paths.UNITS / paths.FORWARD_UNIT)
     assert "hub/error --no-x-forward" in text_of(resources, paths.UNITS / paths.PROXY_UNIT)
     anywhere = behind({"web": {"server": "none", "listen": "10.0.0.5:8080"}})
     assert "FreeBind=yes" in text_of(desired(anywhere), paths.UNITS / paths.FORWARD_SOCKET_UNIT)
@@ -177,28 +179,28 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_closing_and_opening(state: Path) -> None:
     assert maintenance.look() is None
     assert maintenance.pass_cookie() == {}
-    closed = maintenance.close("a < b & c")
+    closed = maintenance.close(site(), "a < b & c")
     assert maintenance.look() == closed
     assert maintenance.pass_cookie() == {"Cookie": f"jupyterhub_pass={closed.token}"}
     assert "a &lt; b &amp; c" in (state / "maintenance.html").read_text()
     assert closed.link("https://hub.example.org/jupyter/") == f"https://hub.example.org/jupyterhub-pass/{closed.token}"
-    again = maintenance.close("another")
+    again = maintenance.close(site(), "another")
     assert (again.token, again.since) == (closed.token, closed.since)
     assert maintenance.reopen()
     assert list(state.rglob("*")) == [state / "passes"]
     assert not maintenance.reopen()
-    assert maintenance.close("anew").token != closed.token
+    assert maintenance.close(site(), "anew").token != closed.token
 
 
 @pytest.mark.parametrize("message", ["", " ", "two\nlines", "\x1b[2J", "x" * 501])
 def test_what_is_no_message(state: Path, message: str) -> None:
     with pytest.raises(UsageProblem, match="the message"):
-        maintenance.close(message)
+        maintenance.close(site(), message)
     assert not (state / "maintenance.html").exists()
 
 
 def test_a_damaged_note_is_told_of_and_can_be_undone(state: Path) -> None:
-    maintenance.close("x")
+    maintenance.close(site(), "x")
     (state / "maintenance.json").write_text("{")
     with pytest.raises(Problem, match="can't be read") as caught:
         maintenance.look()
@@ -210,4 +212,4 @@ def test_a_damaged_note_is_told_of_and_can_be_undone(state: Path) -> None:
 def test_there_is_nothing_to_close_before_the_first_apply(state: Path) -> None:
     (state / "passes").rmdir()
     with pytest.raises(Problem, match="there is no site to close"):
-        maintenance.close("x")
+        maintenance.close(site(), "x")

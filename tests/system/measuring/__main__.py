@@ -12,7 +12,7 @@ import sys
 from tests.system import machine_host as host
 from tests.system.machine_image import SUITES
 from tests.system.machine_process import MachineProblem
-from tests.system.measuring import again, applies, kernels, memory, starts
+from tests.system.measuring import again, applies, first_load, front, kernels, memory, starts
 from tests.system.measuring.stage import Stage
 from tests.system.measuring.table import PAGE, conditions, table, write
 
@@ -22,6 +22,8 @@ PARTS = {
     "hub-start": (starts.measure, 7),
     "memory": (memory.measure, 3),
     "kernels": (kernels.measure, 3),
+    "front": (front.measure, 5),
+    "first-load": (first_load.measure, 5),
 }
 """What there is to measure, and how often unless told otherwise."""
 

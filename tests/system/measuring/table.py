@@ -35,8 +35,8 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _shown(figure: float, unit: str) -> str:
-    digits = 2 if figure < 10 and unit == "s" else 1 if unit == "s" else 0
-    return f"{figure:.{digits}f} {unit}"
+    digits = 2 if figure < 10 and unit in {"s", "ms"} else 1 if unit in {"s", "ms"} else 0
+    return f"{figure:.{digits}f} {unit}".rstrip()
 
 
 def conditions(suite: str, loads: Sequence[float]) -> str:
