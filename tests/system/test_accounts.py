@@ -16,7 +16,7 @@ from tests.system.machine_installer import apply_as_root
 from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG, NO_KERNELS, add_person
 from tests.system.visitor import Visitor, until
 
-pytestmark = pytest.mark.only_on("trixie")
+pytestmark = pytest.mark.only_on("bookworm")
 
 HUB, EVE, GRACE = "jupyter", "eve", "grace"
 """The hub's account, one that is no member, and a member."""

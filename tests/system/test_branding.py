@@ -15,7 +15,7 @@ from tests.system.machine_installer import apply_as_root, failed, pending
 from tests.system.machine_person import CHECKOUT, CONFIG, NO_KERNELS
 from tests.system.visitor import Visitor, until
 
-pytestmark = pytest.mark.only_on("trixie")
+pytestmark = pytest.mark.only_on("bookworm")
 
 DIRECTORY = "/etc/jupyterhub/branding"
 LOGO, TEMPLATES = f"{DIRECTORY}/logo.svg", f"{DIRECTORY}/templates"

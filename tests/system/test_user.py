@@ -16,7 +16,7 @@ from tests.system.machine_person import ADMIN, CHECKOUT, add_person
 from tests.system.machine_process import Result
 from tests.system.visitor import Visitor
 
-pytestmark = pytest.mark.only_on("trixie")
+pytestmark = pytest.mark.only_on("sid")
 
 GRACE, MEMBERS, DISABLED = "grace", "jupyterhub-users", "jupyterhub-disabled"
 PASSWORD = "a very fine password 4711"
