@@ -232,7 +232,8 @@ def run_list(arguments: argparse.Namespace) -> int:
     else:
         for line in found:
             seen = output.local(f"{(line.last_activity or '-').partition('.')[0]}Z").removesuffix("Z")
-            facts = [line.server or "?", "admin" if line.admin else "", " ".join(line.groups)]
+            identity = f"is {line.identity}" if line.identity else ""
+            facts = [line.server or "?", "admin" if line.admin else "", " ".join(line.groups), identity]
             if line.disk is not None:
                 facts.insert(1, f"{line.disk / 1e6:.0f} MB")
             uid = "no account" if line.uid is None else str(line.uid)

@@ -44,5 +44,5 @@ def lines(answer: allowed.Answer) -> list[str]:
     as_whom = f" as the account [bold]{escape(answer.account or '')}[/]{', a hub admin' if answer.admin else ''}"
     said = [f"[bold]{name}[/] gets in{as_whom}: {why}"]
     if answer.owner:
-        said.append(f"that account is taken by the one who was called {escape(answer.owner)} at the last login")
+        said.append(f"that account is the one's who came as {escape(answer.owner)}")
     return said

@@ -15,7 +15,7 @@ from installer.host.process import run
 class Answer:
     """What a login of somebody's would come to.
 
-    account: None where there can be none. owner: what the account's owner is called at the provider; "" without one.
+    account: None where there can be none. owner: the name that its owner came with; "" without one.
     """
 
     name: str
@@ -39,3 +39,13 @@ def ask(name: str, groups: Sequence[str], organizations: Sequence[str], emails: 
         said = (done.stderr.strip() or "the rules can't be read").splitlines()[-1]
         raise Problem(f"nobody can log in: {said}", "edit the file that is named there")
     return Answer(**json.loads(done.stdout))
+
+
+def owners() -> dict[str, str]:
+    """What those are called at the login provider who have accounts by it, for each account. Raises Problem."""
+    if not paths.AUTH_RULES.exists():
+        return {}
+    python = str(paths.VENV.resolve() / "bin" / "python")
+    done = run([python, "-I", "-m", "installer.hub.owners", str(paths.HUB_DATABASE)], user=paths.HUB_USER)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.commands import allowed, user_hub
 from installer.commands import user_accounts as accounts
-from installer.commands import user_hub
 from installer.commands.user_hub import Known
 from installer.host import paths
 from installer.host.errors import Problem
@@ -24,6 +24,7 @@ class Line:
     """One of them.
 
     name: in the hub, and of the account. uid: None where there is no account.
+    identity: the name that they came with from the login provider; None where they didn't come from one.
     state: member, disabled, or "no member": somebody the hub remembers, who may not log in.
     groups: but for their own, and the hub's. admin, last_activity, server: None where the hub was not to be asked.
     disk: bytes in the home; None where they were not added up, or can't be.
@@ -37,6 +38,7 @@ class Line:
     last_activity: str | None
     server: str | None
     home: str | None
+    identity: str | None = None
     disk: int | None = None
 
 
@@ -49,6 +51,7 @@ def lines(*, disk: bool) -> tuple[list[Line], Problem | None]:
             known = {each.name: each for each in user_hub.everybody(hub)}
     except Problem as problem:
         trouble = problem
+    identities = allowed.owners()
     inside, outside = accounts.members(paths.MEMBERS_GROUP), accounts.members(paths.DISABLED_GROUP)
     named = {group.gr_gid: group.gr_name for group in grp.getgrall()}
     found = []
@@ -70,6 +73,7 @@ def lines(*, disk: bool) -> tuple[list[Line], Problem | None]:
                 last_activity=seen.last_activity,
                 server=None if trouble else seen.server,
                 home=entry and entry.pw_dir,
+                identity=identities.get(name),
             )
         )
     return (_with_disk(found) if disk else found), trouble

@@ -14,7 +14,8 @@ from installer.config.kinds import Kind, Unfit, each_once, first_wrong, items, s
 # --- addresses of providers ----------------------------------------------------------------------
 WELL_KNOWN = "/.well-known/openid-configuration"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_URL = rf"https://(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~-]+)*/?"
+_PATH = r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?"
+_URL = rf"https://(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?{_PATH}"
 _LONGEST_URL = 400
 
 
@@ -52,12 +53,12 @@ ProviderUrl = Annotated[
 """Where a provider is."""
 
 # --- words of a provider's -----------------------------------------------------------------------
-_WORD = r"[!#-\[\]-~]+"
+_WORD = r"(?!(?:.*/)?\.\.(?:/|$))[A-Za-z0-9._~:/@+|=-]+"
 _LONGEST_WORD = 200
 
 
 def word(value: object) -> str:
-    """Read a word as OAuth has them: ASCII, without blanks, quotes and backslashes."""
+    """Read a word as providers have them: nothing in it that any file would have to quote."""
     text = some_text(value)
     if len(text) > _LONGEST_WORD or not re.fullmatch(_WORD, text):
         raise Unfit(
@@ -72,7 +73,8 @@ def word(value: object) -> str:
 
 _WORD_KIND = Kind(
     "a word such as groups",
-    f"ASCII characters without blanks, quotes and backslashes, at most {_LONGEST_WORD}.",
+    "Letters, digits and `.`, `_`, `~`, `:`, `/`, `@`, `+`, `|`, `=`, `-`, without a `..` between slashes, at most "
+    f"{_LONGEST_WORD} characters.",
 )
 _WORD_SCHEMA = {"type": "string", "maxLength": _LONGEST_WORD, "pattern": f"^{_WORD}$"}
 Word = Annotated[str, _WORD_KIND, BeforeValidator(word), WithJsonSchema(_WORD_SCHEMA)]

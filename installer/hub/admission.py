@@ -26,20 +26,28 @@ async def admit(identities: Identities, sign_in: SignIn, identity: Identity, per
     decision = decide(person, rules, naming)
     if not decision.allowed:
         return person, decision
-    owner = identities.owner_of(account)
-    if owner != identity:
-        _refuse_others(account, owner, identity, person, given=mapped or decision.named)
+    given = mapped or decision.named
+    _refuse_others(identities.owner_of(account), identity, person, given=given)
+    if person.uid is None:
+        # Whoever had one of that name had another account.
+        identities.forget(account)
     if person.uid is None or own_group_of(account) == sign_in["accounts_group"]:
         await ensure(account)
     elif sign_in["members_group"] not in groups_of(account):
         raise NoAccount(f"{account} is not a member of {sign_in['members_group']}")
+    # Somebody else may have come to have it while it was being made.
+    owner = identities.owner_of(account)
+    _refuse_others(owner, identity, person, given=given)
     if owner != identity:
         identities.give(account, identity, person.name)
     return person, decision
 
 
-def _refuse_others(account: str, owner: Identity | None, identity: Identity, person: Person, *, given: bool) -> None:
+def _refuse_others(owner: Identity | None, identity: Identity, person: Person, *, given: bool) -> None:
     """Refuse an account that isn't the identity's. given: whether the administrator gives it to that very name."""
+    account = person.account
+    if owner == identity:
+        return
     if owner is not None and owner.provider == identity.provider:
         # Whoever is named now need not be the one who was meant: that one may have given the name up.
         raise NoAccount(f"the account {account} is somebody else's, who had that name before")

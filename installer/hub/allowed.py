@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sqlite3
 import sys
-from contextlib import closing
 from pathlib import Path
 
 from installer.hub.linux_accounts import groups_of, uid_of
 from installer.hub.names import NoAccount, account_of
+from installer.hub.owners import owners
 from installer.hub.rules import Person, decide
 from installer.hub.sign_in import SignIn, Unreadable, load
 
 
 def answer(sign_in: SignIn, person: Person, owner: str) -> dict[str, object]:
-    """What a login of theirs would come to. owner: the name that the account's present owner had at the last login."""
+    """What a login of theirs would come to. owner: the name that the account's owner came with; "" without one."""
     local = sign_in["provider"] == "pam"
     try:
         naming = sign_in.naming()
@@ -46,18 +45,6 @@ def answer(sign_in: SignIn, person: Person, owner: str) -> dict[str, object]:
         "why": why,
         "owner": owner,
     }
-
-
-def owner_of(database: str, account: str | None) -> str:
-    """The name, at the provider, of the one who has an account; "" where nobody has."""
-    if account is None or not Path(database).exists():
-        return ""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=2)) as line:
-        try:
-            row = line.execute("SELECT name FROM installer_identities WHERE account = ?", (account,)).fetchone()
-        except sqlite3.OperationalError:  # nobody has logged in yet
-            return ""
-    return str(row[0]) if row else ""
 
 
 def main() -> int:
@@ -88,7 +75,7 @@ def main() -> int:
             account = given.name if sign_in["provider"] == "pam" else account_of(given.name, naming)
         except NoAccount:
             account = None
-        print(json.dumps(answer(sign_in, person, owner_of(given.database, account))))  # noqa: T201
+        print(json.dumps(answer(sign_in, person, owners(given.database).get(account or "", ""))))  # noqa: T201
     except Unreadable as why:
         print(why, file=sys.stderr)  # noqa: T201
         return 1

@@ -56,6 +56,11 @@ class Identities:
         ).first()
         return Identity(*row) if row and uid_of(account) is not None else None
 
+    def forget(self, account: str) -> None:
+        """Note that an account is nobody's."""
+        self._session.execute(text("DELETE FROM installer_identities WHERE account = :account"), {"account": account})
+        self._session.commit()
+
     def give(self, account: str, identity: Identity, name: str) -> None:
         """Note that an account is an identity's, who is called so, and nobody else's."""
         row = {"account": account, "name": name[:_LONGEST_NAME], **vars(identity)}

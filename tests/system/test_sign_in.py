@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,7 +93,9 @@ def is_refused(machine: Machine, who: str, why: str) -> None:
         page = log_in(visitor, who)
     assert (page.status_code, page.url.host) == (httpx.codes.FORBIDDEN, HOST), (page.url, page.text[-2000:])
     assert "You can&#39;t use this hub" in page.text or "You can't use this hub" in page.text
-    assert why in said(machine)
+    journal = said(machine)
+    assert why in journal
+    assert not re.search(r"[?&](code|state)=(?!\[secret\])", journal)
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +206,8 @@ def test_a_name_that_no_account_can_have(campus: Machine) -> None:
     name = enters(campus, "u8")["name"]
     assert name.startswith("lena-lovelace-")
     assert enters(campus, "u8")["name"] == name
+    listed = {each["name"]: each for each in json.loads(installer(campus, "user", "list", "--json").stdout)}
+    assert listed[name]["identity"] == "lena.lovelace@example.org"
     assert campus.run(["id", "--group", "--name", name]).stdout.strip() == "jupyterhub-accounts"
 
 

@@ -221,6 +221,27 @@ def test_an_account_that_was_there_is_given_by_name_alone(owners: Identities) ->
         admit(owners, "2", "alone", allow={**SETTINGS["allow"], "users": ["alone"]})
 
 
+def test_two_at_once_are_one_and_none(
+    owners: Identities, machine: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ensure(name: str) -> bool:
+        await asyncio.sleep(0)
+        machine.setdefault(name, (50000, "made", frozenset({"members"})))
+        return True
+
+    monkeypatch.setattr(admission, "ensure", ensure)
+    someone = Person("grace", "", groups=frozenset({"students"}))
+
+    async def both() -> list[object]:
+        logins = [admission.admit(owners, SIGN_IN, Identity("p", subject), someone) for subject in ("1", "2")]
+        return await asyncio.gather(*logins, return_exceptions=True)
+
+    first, second = asyncio.run(both())
+    assert isinstance(first, tuple)
+    assert isinstance(second, NoAccount)
+    assert owners.owner_of("grace") == Identity("p", "1")
+
+
 @pytest.mark.usefixtures("machine")
 def test_another_provider_is_another_identity(owners: Identities) -> None:
     admit(owners, "1", "grace")

@@ -91,7 +91,7 @@ def test_the_answer_in_words() -> None:
     answer = Answer("Ada", "ada", allowed=True, admin=True, why="named", owner="countess")
     assert lines(answer) == [
         "[bold]Ada[/] gets in as the account [bold]ada[/], a hub admin: named",
-        "that account is taken by the one who was called countess at the last login",
+        "that account is the one's who came as countess",
     ]
     refused = Answer("[x]", None, allowed=False, admin=False, why="blocked", owner="")
     assert lines(refused) == [r"[bold]\[x][/] does not get in: blocked"]
