@@ -2,7 +2,7 @@
 
 manifest.json
 etc/…                              /etc/jupyterhub, without what apply writes there
-files/…                            what the config names elsewhere: environment files and locks of kernels, certificates
+files/…                            what the config names elsewhere: what kernels are made from, certificates, the logo
 acme/…                             accounts with CAs that certbot has made
 hub/jupyterhub.sqlite              the hub's database
 kernels/NAME/REVISION/…            kernel.lock and .complete of the revision in use

@@ -36,7 +36,7 @@ def grace(campus: Machine) -> Iterator[Visitor]:
 
 
 def installer(machine: Machine, *words: str, check: bool = True) -> Result:
-    return machine.run(["python3", "-m", "installer", *words], cwd=CHECKOUT, check=check)
+    return machine.run(["python3", "-m", "installer", *words], cwd=CHECKOUT, check=check, timeout=180)
 
 
 @pytest.fixture
