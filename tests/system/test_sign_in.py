@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -247,11 +248,13 @@ def test_whoever_leaves_the_group_is_out(bare: tuple[Machine, LoginProvider]) ->
 
 def test_tokens_are_kept_encrypted_and_refreshed(bare: tuple[Machine, LoginProvider]) -> None:
     machine, provider = bare
-    provider.tell({**PEOPLE, "lasts": 1, "refreshes": True})
+    provider.tell({**PEOPLE, "lasts": 10, "refreshes": True})
     try:
         with browser(machine) as visitor:
             log_in(visitor, "u1")
+            expired = time.monotonic() + 10
             restart(machine)
+            until("the token's end", lambda: time.monotonic() > expired)
             assert visitor.get("/hub/home", follow=False).status_code == httpx.codes.OK
             assert "Refreshing oauth access token for lena" in said(machine)
     finally:
