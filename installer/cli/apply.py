@@ -16,6 +16,7 @@ from installer.commands.older import refuse_older
 from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import Situation, look
 from installer.engine.plan import Plan
+from installer.features.site import Site
 from installer.host import paths
 from installer.host.errors import ExitCode
 from installer.host.invoker import asking
@@ -65,6 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         # An HTTP client and more that a run with nothing to do, the usual one, needn't wait for.
         from installer.commands.apply import apply  # noqa: PLC0415
 
+        if situation.site.config.auth.is_oauth:
+            from installer.commands.login_provider import refuse_liar  # noqa: PLC0415
+
+            refuse_liar(situation.site)
         applied = apply(situation, plan, asking(), output.Progress())
     output.tell_pruned(applied.pruned.trouble)
     degraded = applied.generation.degraded
@@ -91,8 +96,7 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
         f"[bold green]The hub is up:[/] [bold]{escape(site.url)}[/]   "
         f"(generation {applied.generation.number}; a server starts in {applied.spawn_seconds:.1f} s)",
         "",
-        f"  log in    members of the group {paths.MEMBERS_GROUP}, with the password they have on this machine;",
-        f"            add one: sudo gpasswd --add NAME {paths.MEMBERS_GROUP}",
+        *_login_lines(situation.site),
         f"  admins    {escape(', '.join(site.admin_users)) or 'nobody'}",
         *_admin_lines(situation, first=applied.generation.number == 1),
         *_certificate_lines(situation, applied.generation.degraded),
@@ -103,6 +107,22 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
         "  logs      journalctl --unit=jupyterhub (also jupyterhub-proxy, jupyterhub-culler, nginx)",
         "",
         "  next      sudo python3 -m installer status",
+    ]
+
+
+def _login_lines(site: Site) -> list[str]:
+    """Who logs in how."""
+    if not site.config.auth.is_oauth:
+        return [
+            f"  log in    members of the group {paths.MEMBERS_GROUP}, with the password they have on this machine;",
+            f"            add one: sudo gpasswd --add NAME {paths.MEMBERS_GROUP}",
+        ]
+    # An HTTP client, which a run with nothing to do needn't wait for.
+    from installer.commands.login_provider import notes  # noqa: PLC0415
+
+    return [
+        f"  log in    with {escape(site.config.auth.service)}: whom auth.allow in {paths.CONFIG_FILE} lets in",
+        *(f"            [yellow]{escape(note)}[/]" for note in notes(site)),
     ]
 
 
@@ -148,7 +168,8 @@ def _admin_lines(situation: Situation, *, first: bool) -> list[str]:
     if not first:
         return []
     if not admin.own:
-        return [f"            {escape(admin.name)} ran sudo, and so is a member and a hub admin"]
+        also = " and a hub admin" if admin.name in situation.site.admin_users else ""
+        return [f"            {escape(admin.name)} ran sudo, and so is a member{also}"]
     password = paths.OWN_ADMIN_PASSWORD.read_text(encoding="ascii").strip()
     return [
         f"            an account of the hub's own, since {escape(admin.reason)}",

@@ -18,8 +18,8 @@ from installer.host import interruption
 from installer.host.errors import ExitCode, Problem
 
 COMMANDS = (
-    "apply", "upgrade", "plan", "status", "diff", "doctor", "generations", "rollback", "kernel", "config", "backup",
-    "restore", "uninstall", "web",
+    "apply", "upgrade", "plan", "status", "diff", "doctor", "generations", "rollback", "kernel", "user", "config",
+    "backup", "restore", "uninstall", "web",
 )  # fmt: skip
 """Each is a module beside this one."""
 

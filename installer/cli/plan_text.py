@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.markup import escape
 
@@ -54,6 +54,13 @@ def kept_lines(plan: Plan) -> Iterator[str]:
     if plan.kept:
         yield f"    to have it set back: take it out of `keep` in {paths.CONFIG_FILE}, and apply"
         yield ""
+
+
+def note_lines(notes: Sequence[str]) -> Iterator[str]:
+    """What is to be known besides; nothing where there is nothing."""
+    if notes:
+        yield ""
+    yield from (f"[cyan]note:[/] {escape(note)}" for note in notes)
 
 
 def counts(plan: Plan) -> str:

@@ -117,7 +117,7 @@ def collect(config: Config, config_text: str | None, generations: Path) -> Conte
         found.add_bytes(f"files{path}", path, read_owned(path, largest=LARGEST_LOCK), _ROOTS)
     for path in branding_files(config):
         found.add_bytes(f"files{path}", path, read_owned(path), _ROOTS)
-    for path in certificate_files(config):
+    for path in (*certificate_files(config), *sign_in_files(config)):
         add = _add_linked if path.is_symlink() else Contents.add
         add(found, f"files{path}", path)
     _add_acme_accounts(found)
@@ -141,7 +141,12 @@ def is_named(config: Config, path: Path) -> bool:
     templates = config.branding.templates
     if templates is not None and path.suffix == ".html" and path.is_relative_to(templates):
         return True
-    return path in {*kernel_files(config), *certificate_files(config), *branding_files(config)}
+    return path in {
+        *kernel_files(config),
+        *certificate_files(config),
+        *sign_in_files(config),
+        *branding_files(config),
+    }
 
 
 def certificate_files(config: Config) -> list[Path]:
@@ -155,6 +160,13 @@ def certificate_files(config: Config) -> list[Path]:
 def branding_files(config: Config) -> list[Path]:
     """The logo and the templates, as far as they are outside."""
     return [path for path in branding.named_files(config.branding) if not path.is_relative_to(paths.ETC)]
+
+
+def sign_in_files(config: Config) -> list[Path]:
+    """The files outside of /etc/jupyterhub that say who gets in, and what vouches for the login provider."""
+    used = (config.auth.allow.file, config.auth.names.map, config.auth.ca_file)
+    named = {Path(file) for file in used if file is not None}
+    return sorted(path for path in named if not path.is_relative_to(paths.ETC))
 
 
 def kernel_files(config: Config) -> list[Path]:

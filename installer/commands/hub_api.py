@@ -1,6 +1,8 @@
-"""The hub's REST API as the installer uses it, with its own token, on loopback."""
+"""The hub's REST API as the installer uses it, with tokens of its own, on loopback."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import httpx
 
@@ -12,8 +14,12 @@ from installer.host.errors import Problem
 class HubApi:
     """A client for one hub. Use it in a with block."""
 
-    def __init__(self, site: Site) -> None:
-        token = paths.INSTALLER_TOKEN.read_text(encoding="ascii").strip()
+    def __init__(self, site: Site, token_file: Path = paths.INSTALLER_TOKEN) -> None:
+        """Read the token.
+
+        token_file: whose, and so for what.
+        """
+        token = token_file.read_text(encoding="ascii").strip()
         self._client = httpx.Client(
             base_url=f"http://127.0.0.1:{paths.HUB_API_PORT}{site.config.hub.base_url}hub/api",
             headers={"Authorization": f"token {token}"},

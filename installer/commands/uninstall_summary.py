@@ -56,7 +56,7 @@ def _goes(going: Uninstall, gone: Sequence[Resource], purge: Purge | None) -> It
     yield "files", [str(path) for path in sorted(alone) if not any(d in path.parents for d in directories)]
     yield "directories", [str(path) for path in (*directories, paths.INSTALLER_STATE)]
     yield "accounts", _joined(r.name for r in gone if isinstance(r, (Account, Person)))
-    yield "groups", _joined(r.name for r in gone if isinstance(r, Group))
+    yield "groups", _joined(r.name for r in gone if isinstance(r, Group) and not r.is_somebodys_own)
     nginx_goes = purge is not None and "nginx" in purge.gone
     sites = [r for r in going.resources if isinstance(r, DisabledSite) and not nginx_goes]
     yield "comes back", [r.name for r in sites if going.found.get(r.key, {"link": "present"})["link"] == "present"]
@@ -65,7 +65,10 @@ def _goes(going: Uninstall, gone: Sequence[Resource], purge: Purge | None) -> It
 def _stays(going: Uninstall, purge: Purge | None) -> Iterable[Row]:
     kept = [r for r in going.resources if r.key in going.found]
     yield "accounts", _joined([*(r.name for r in kept if isinstance(r, (Account, Person))), *_members(going)])
-    yield "groups", _joined(r.name for r in kept if isinstance(r, Group))
+    yield (
+        "groups",
+        _joined(r.name for r in going.resources if isinstance(r, Group) and (r in kept or r.is_somebodys_own)),
+    )
     yield "your files", _own_files(going)
     if purge is None:
         several = _joined(going.packages)

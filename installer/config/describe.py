@@ -97,9 +97,10 @@ def kind_at(path: KeyPath) -> Kind:
 
 
 def example_at(path: KeyPath) -> Key:
-    """A key to give an example with: the one at a path, or the first below it."""
+    """A key to give an example with: the one at a path, or the first below it, or below what it is in."""
     names = _names(path)
-    return next((key for key in _every_key() if key.path[: len(names)] == names), all_keys()[0])
+    sections = (names[:depth] for depth in range(len(names), -1, -1))
+    return next(key for section in sections for key in _every_key() if key.path[: len(section)] == section)
 
 
 def nearest(path: KeyPath) -> Key | None:

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, model_serializer, model_validator
 
 from installer.config.apps import Apps
+from installer.config.auth import Auth
 from installer.config.branding import Branding
 from installer.config.channel_values import Channels
 from installer.config.kernel_values import (
@@ -62,14 +63,6 @@ class Hub(Section):
         "Accounts that administer the hub: see, start, stop and open everybody's servers. `[]` is nobody.",
         example=["ada", "grace"],
         unset="the one who ran sudo",
-    )
-
-
-class Auth(Section):
-    """How people log in."""
-
-    provider: Literal["pam"] = _setting(
-        "pam", "Who checks passwords; `pam` is this machine's own Linux accounts.", example="pam"
     )
 
 

@@ -65,7 +65,7 @@ def _keys_in(group: tuple[str, ...]) -> list[describe.Key]:
 def _example_file() -> str:
     lines = ["## An example", "", "```yaml"]
     for group in _groups():
-        lines += [f"{name}:" for name in group]
+        lines += [f"{'  ' * (len(group) - 1)}{group[-1]}:"] if group else []
         lines += [f"{'  ' * len(group)}{key.path[-1]}: {inline(key.example)}" for key in _keys_in(group)]
     return "\n".join([*lines, "```", ""])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from installer.engine.resource import Resource
 from installer.features import (
+    accounts,
     admin,
     apps,
     backup,
@@ -17,6 +18,7 @@ from installer.features import (
     passwords,
     proxy,
     server,
+    sign_in,
     spawning,
     tls,
     web,
@@ -30,7 +32,9 @@ FEATURES = (
     notify,
     proxy,
     passwords,
+    accounts,
     spawning,
+    sign_in,
     branding,
     hub,
     culler,

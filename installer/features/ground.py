@@ -12,9 +12,10 @@ FEATURE = "ground"
 
 
 def resources(_: Site) -> tuple[Resource, ...]:
-    """The members' group and the directories of the layout."""
+    """The groups of members, and of those who are members no more for a while; the directories of the layout."""
     return (
         Group(feature=FEATURE, group=paths.MEMBERS_GROUP),
+        Group(feature=FEATURE, group=paths.DISABLED_GROUP),
         Directory(feature=FEATURE, path=paths.ETC),
         Directory(feature=FEATURE, path=paths.CONF_D),
         Directory(feature=FEATURE, path=paths.SECRETS, mode=0o700),

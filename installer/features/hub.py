@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from installer.engine.resource import Resource
 from installer.features import branding
 from installer.features.apps import gated
@@ -23,6 +25,7 @@ _SECRETS = (
     paths.PROXY_AUTH_TOKEN,
     paths.CULLER_TOKEN,
     paths.INSTALLER_TOKEN,
+    paths.PEOPLE_TOKEN,
 )
 
 
@@ -40,22 +43,29 @@ def resources(site: Site) -> tuple[Resource, ...]:
             logo=branding.logo(site),
             template_paths=branding.template_paths(site),
             template_vars=branding.template_vars(site),
+            creates_accounts=site.creates_accounts,
+            auth=site.config.auth,
         ),
         check=(*check, "{}", *branding.known_as(site)),
         check_as=paths.HUB_USER,
         needs=(
             f"environment:{site.revision_path}",
             f"directory:{paths.CONF_D}",
+            f"file:{paths.AUTH_RULES}",
             *(resource.key for resource in branding.resources(site)),
         ),
     )
-    secrets = (*_SECRETS, paths.APPS_TOKEN) if gated(site.config) else _SECRETS
-    unit = unit_file(FEATURE, paths.HUB_UNIT, site, secrets=[secret.name for secret in secrets])
+    secrets = _secrets(site)
+    sockets = [paths.PAM_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT]
+    if site.creates_accounts:
+        sockets.append(paths.ACCOUNT_SOCKET_UNIT)
+    unit = unit_file(FEATURE, paths.HUB_UNIT, site, sockets=sockets, secrets=[secret.name for secret in secrets])
     return (
         Account(feature=FEATURE, account=paths.HUB_USER, home=paths.HUB_STATE, comment="JupyterHub"),
         Directory(feature=FEATURE, path=paths.HUB_STATE, mode=0o700, owner=paths.HUB_USER, group=paths.HUB_USER),
         Secret(feature=FEATURE, path=paths.COOKIE_SECRET),
         Secret(feature=FEATURE, path=paths.INSTALLER_TOKEN),
+        Secret(feature=FEATURE, path=paths.PEOPLE_TOKEN),
         configuration,
         unit,
         HubDatabase(feature=FEATURE, environment=site.revision_path, known=site.schemas),
@@ -66,6 +76,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
             files=(
                 unit.path,
                 configuration.path,
+                paths.AUTH_RULES,
                 *secrets,
                 paths.CONF_D,
                 *site.facts.hub_fragments,
@@ -76,10 +87,14 @@ def resources(site: Site) -> tuple[Resource, ...]:
             needs=(
                 f"directory:{paths.HUB_STATE}",
                 f"service:{paths.PROXY_UNIT}",
-                f"service:{paths.PAM_SOCKET_UNIT}",
-                f"service:{paths.SUDO_SOCKET_UNIT}",
-                f"service:{paths.ADOPT_SOCKET_UNIT}",
+                *(f"service:{socket}" for socket in sockets),
                 f"link:{paths.VENV}",
             ),
         ),
     )
+
+
+def _secrets(site: Site) -> tuple[Path, ...]:
+    """Those that the unit is given."""
+    apps = (paths.APPS_TOKEN,) if gated(site.config) else ()
+    return (*_SECRETS, *apps, *((paths.CLIENT_SECRET, paths.AUTH_STATE_KEY) if site.config.auth.is_oauth else ()))

@@ -9,6 +9,7 @@ from functools import singledispatch
 from pathlib import Path
 
 from installer.config.apps import App
+from installer.config.auth import Allow, Auth
 from installer.config.branding import Branding
 from installer.config.models import Backup, Config, Hub, Notify, Tls
 from installer.engine.resource import Resource
@@ -34,6 +35,7 @@ _EXAMPLE = Site(
     # What is off by default is in the lists too.
     config=Config(
         hub=Hub(domain="hub.example.org"),
+        auth=Auth(provider="github", client_id="hub", allow=Allow(users=("ada",))),
         tls=Tls(mode="letsencrypt"),
         notify=Notify(mail="root"),
         backup=Backup(every="daily"),
@@ -72,9 +74,10 @@ use, and the module that asks for it.
 Not in the lists, since nobody but you writes them: `{paths.CONFIG_FILE}` ([config](config.md)) and the files
 in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_ADMIN}`, made where the one who
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
-exists for a few seconds of every apply that changes something. The units of `backup` are there once `backup.every`
-is set, the files of `branding` once one of its keys is, in a directory named after what is in them; the units of
-`apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
+exists for a few seconds of every apply that changes something. The units of `accounts` are there with
+`auth.create_accounts`, and with every `auth.provider` but `pam`, as is the key of `sign-in`; those of `backup` once
+`backup.every` is set, the files of `branding` once one of its keys is, in a directory named after what is in them;
+the units of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
 what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}` in its
 place).
 """
@@ -164,8 +167,12 @@ def _account(resource: Account) -> str:
 
 
 @_details.register
-def _group(_: Group) -> str:
-    return "those who may log in"
+def _group(resource: Group) -> str:
+    return {
+        paths.MEMBERS_GROUP: "those who may log in",
+        paths.DISABLED_GROUP: "those who may not for now (`installer user disable`)",
+        paths.ACCOUNTS_GROUP: "the accounts that the hub has made",
+    }[resource.name]
 
 
 @_details.register

@@ -100,7 +100,20 @@ class Site:
         return not self.behind or self.config.web.server == "nginx"
 
     @property
+    def creates_accounts(self) -> bool:
+        """Whether people log in who have no account on this machine yet."""
+        return self.config.auth.create_accounts or self.config.auth.is_oauth
+
+    @property
+    def callback_url(self) -> str:
+        """Where a login provider sends people back to; it has to be told so."""
+        return f"{self.url}hub/oauth_callback"
+
+    @property
     def admin_users(self) -> tuple[str, ...]:
         """Who administers the hub."""
         chosen = self.config.hub.admin_users
-        return (self.admin.name,) if chosen is None else tuple(chosen)
+        if chosen is not None:
+            return tuple(chosen)
+        # Whoever has that name at a provider need not be the one who ran sudo here.
+        return () if self.config.auth.is_oauth else (self.admin.name,)

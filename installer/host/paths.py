@@ -23,6 +23,15 @@ APPS_USER = "jupyterhub-apps"
 SERVICE_USERS = (HUB_USER, PROXY_USER, CULLER_USER, BUILD_USER, KERNELS_USER, ACME_USER, NOTIFY_USER, APPS_USER)
 """The accounts that are nobody's: no one logs in as one of them."""
 MEMBERS_GROUP = "jupyterhub-users"
+DISABLED_GROUP = "jupyterhub-disabled"
+"""Those who were members, and may not log in for the time being."""
+ACCOUNTS_GROUP = "jupyterhub-accounts"
+"""The own group of the accounts that are made at first login, and of nobody else: what tells them from others."""
+FIRST_ACCOUNT_UID, LAST_ACCOUNT_UID = 50000, 58999
+"""Their uids: people's (Debian Policy 9.2.2), where neither useradd nor directory services usually begin.
+
+No more than there are ranges of subordinate ids for (SUB_UID_MIN and _MAX in login.defs).
+"""
 NGINX_GROUP = "www-data"
 OWN_ADMIN = "hubadmin"
 """The hub admin's account that is made where the one who ran sudo can't be it."""
@@ -48,8 +57,15 @@ COOKIE_SECRET = SECRETS / "cookie_secret"
 PROXY_AUTH_TOKEN = SECRETS / "proxy_auth_token"
 CULLER_TOKEN = SECRETS / "culler_token"
 INSTALLER_TOKEN = SECRETS / "installer_token"
+PEOPLE_TOKEN = SECRETS / "people_token"
 APPS_TOKEN = SECRETS / "apps_token"
 APPS_RULES = ETC / "apps.json"
+AUTH_RULES = ETC / "auth.json"
+"""Who gets in, and as whom: what the hub reads, and what `installer user allowed` asks."""
+CLIENT_SECRET = SECRETS / "client_secret"
+"""Of the login provider's; put there by the admin."""
+AUTH_STATE_KEY = SECRETS / "auth_state_key"
+"""What the hub's database keeps of people's tokens is encrypted with."""
 CHANNEL_CREDENTIALS = SECRETS / "channels.json"
 KERNEL_RECIPES = ETC / "kernels"
 OWN_ADMIN_PASSWORD = SECRETS / "hubadmin_password"
@@ -127,6 +143,7 @@ PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
+ACCOUNT_SOCKET = Path("/run/jupyterhub-account.sock")
 APPS_SOCKET = Path("/run/jupyterhub-apps.sock")
 NOTIFY_HOME = Path("/run/jupyterhub-notify")
 INSTALLER_RUN = Path("/run/jupyterhub-installer")
@@ -154,6 +171,7 @@ CULLER_UNIT = "jupyterhub-culler.service"
 PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
+ACCOUNT_SOCKET_UNIT = "jupyterhub-account.socket"
 NOTIFY_UNIT = "jupyterhub-notify-failed@.service"
 NGINX_UNIT = "nginx.service"
 FORWARD_UNIT = "jupyterhub-web.service"

@@ -87,6 +87,7 @@ def run(
     argv: Sequence[str | os.PathLike[str]],
     *,
     stdin: str | None = None,
+    stdout: IO[bytes] | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     user: str | None = None,
@@ -100,6 +101,7 @@ def run(
     it prints goes to files in memory, not pipes: were we killed, its next line to a pipe would kill it, half done.
 
     stdin: text for its standard input (the place for secrets); closed when None.
+    stdout: a file that what it prints goes to, where that may be too much for memory; then none of it is returned.
     env: variables on top of the minimal environment (see `environment`).
     user: account to become (with its own primary group and no others) before the program starts; needs root.
     timeout: seconds, after which it is killed.
@@ -117,8 +119,8 @@ def run(
     with _memory("stdout") as out, _memory("stderr") as err:
         try:
             done = subprocess.run(  # type: ignore[call-overload]  # identity's keys are fixed above
-                words, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, stdout=out, stderr=err,
-                text=True, env=environment(env, home=home), cwd=cwd or "/", timeout=timeout, check=False,
+                words, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, stdout=stdout or out,
+                stderr=err, text=True, env=environment(env, home=home), cwd=cwd or "/", timeout=timeout, check=False,
                 start_new_session=True, **identity,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:

@@ -22,8 +22,18 @@ from pathlib import Path
 from installer.hub import check_pages
 from installer.hub.app import Hub
 from installer.hub.config import BadConfig, additions, assigned_at, culprit, one_line
+from installer.hub.sign_in import SignIn, Unreadable
 
-PLACEHOLDERS = ("cookie_secret", "proxy_auth_token", "culler_token", "installer_token", "apps_token")
+PLACEHOLDERS = (
+    "cookie_secret",
+    "proxy_auth_token",
+    "culler_token",
+    "installer_token",
+    "people_token",
+    "apps_token",
+    "client_secret",
+    "auth_state_key",
+)
 
 
 @contextmanager
@@ -42,7 +52,8 @@ def stand_in() -> Iterator[None]:
 async def load(file: Path) -> None:
     """Everything JupyterHub does before it listens, on a database in memory."""
     logging.disable(logging.CRITICAL)
-    hub = Hub()
+    # The instance: what encrypts the state of logins looks for its settings there.
+    hub = Hub.instance()
     try:
         await hub.initialize(["--config", str(file), "--JupyterHub.db_url=sqlite:///:memory:"])
     except BadConfig:
@@ -51,8 +62,20 @@ async def load(file: Path) -> None:
         raise BadConfig(f"{file}: JupyterHub gave up on it (exit code {end.code})") from None
     except Exception as error:  # noqa: BLE001 - whatever it is, the hub would not come up
         raise BadConfig(f"{culprit(error, file)}: {one_line(error)}") from None
+    refuse_unreadable(hub.authenticator)
     refuse_taken_port(hub.hub.port, [file, *additions(file)])
     await check_pages.check(hub)
+
+
+def refuse_unreadable(authenticator: object) -> None:
+    """Refuse lists of people and of names that can't be read, or say what nobody understands."""
+    sign_in = getattr(authenticator, "sign_in", None)
+    if isinstance(sign_in, SignIn):
+        try:
+            sign_in.rules()
+            sign_in.naming()
+        except Unreadable as why:
+            raise BadConfig(str(why)) from None
 
 
 def refuse_taken_port(port: int, files: list[Path]) -> None:

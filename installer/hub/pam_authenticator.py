@@ -10,6 +10,10 @@ from tornado import web
 from traitlets import Unicode
 
 from installer.hub.helper import HelperUnreachable, ask
+from installer.hub.linux_accounts import groups_of, uid_of
+from installer.hub.names import Naming
+from installer.hub.rules import Decision, Person, decide
+from installer.hub.sign_in import SignIn, Unreadable
 
 AT_ONCE = 12
 """Logins under way at a time; the others wait for their turn."""
@@ -30,6 +34,9 @@ SECONDS = 35
 class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
     """PAM by socket. Who may log in (a person's account, a member's, not locked) is decided by the helper."""
 
+    sign_in: SignIn
+    """Set by the hub's config, on the class."""
+
     socket_path = Unicode("/run/jupyterhub-pam.sock", help="Socket of the password helper.").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own
@@ -41,8 +48,8 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
         """Lower case, and without the blanks that phones add."""
         return str(super().normalize_username(username.strip()))
 
-    async def authenticate(self, handler: object, data: dict[str, str]) -> str | None:
-        """The account's name if the password is right and the account may log in, else None."""
+    async def authenticate(self, handler: object, data: dict[str, str]) -> dict[str, Any] | None:
+        """The account, if the password is right and the account may log in, else None."""
         # Normalised before the password is checked, not only after: or an account "Ada" would log in as "ada".
         name = self.normalize_username(data["username"])
         if len(data["password"]) > LONGEST_PASSWORD:
@@ -59,11 +66,33 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
                 503, "Passwords can't be checked at the moment. Please tell the administrator."
             ) from None
         if reply.get("ok") and reply.get("name") == name:
-            return name
+            return self._decided(name)
         self.log.warning("Login of %.64r refused: %s", name, reply.get("reason"))
         if reply.get("tell"):
             raise web.HTTPError(403, reply["tell"])
         return None
+
+    def _decided(self, name: str) -> dict[str, Any] | None:
+        """Hold a member whose password was right against the rules."""
+        decision = self._decide(name)
+        if not decision.allowed:
+            self.log.warning("Login of %.64r refused: %s", name, decision.why)
+            raise web.HTTPError(
+                403, "Your password is right, but you can't use this hub. Please ask its administrator."
+            )
+        # Where no rule says who is an admin, who was made one on the hub's own pages stays it.
+        return {"name": name, "admin": decision.admin or (False if self._says_who_is_admin() else None)}
+
+    def _decide(self, name: str) -> Decision:
+        person = Person(name, name, uid_of(name), groups_of(name))
+        try:
+            return decide(person, self.sign_in.rules(), Naming())
+        except Unreadable as why:
+            self.log.error("Nobody can log in: %s", why)  # noqa: TRY400 - it is all in the line
+            raise web.HTTPError(503, "Nobody can log in at the moment. Please tell the administrator.") from None
+
+    def _says_who_is_admin(self) -> bool:
+        return bool(self.sign_in["allow"]["file"] or self.sign_in["allow"]["admin_groups"])
 
     async def refresh_user(self, user: Any, handler: Any = None) -> bool:  # noqa: ANN401 - JupyterHub's, untyped
         """Whether the account may still be used: asked every few minutes, as a login lasts for two weeks."""
@@ -78,4 +107,10 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
             return True
         if not reply.get("ok"):
             self.log.warning("%s has to log in again: %s", user.name, reply.get("reason"))
-        return bool(reply.get("ok"))
+            return False
+        if user.name == self.sign_in["selftest"]:
+            return True
+        decision = self._decide(user.name)
+        if not decision.allowed:
+            self.log.warning("%s has to log in again: %s", user.name, decision.why)
+        return decision.allowed

@@ -47,9 +47,18 @@ class Group(Resource):
         _change(["groupadd", "--system", self.group])
 
     def remove(self) -> None:
-        """Delete it; its members stay."""
-        if self.probe() is not None:
+        """Delete it; its members stay. So does a group that is some account's own."""
+        if self.probe() is not None and not self.is_somebodys_own:
             run(["groupdel", self.group])
+
+    @property
+    def is_somebodys_own(self) -> bool:
+        """Whether it is the own group of an account (those that are made at first login have one together)."""
+        try:
+            gid = grp.getgrnam(self.group).gr_gid
+        except KeyError:
+            return False
+        return any(entry.pw_gid == gid for entry in pwd.getpwall())
 
 
 class Account(Resource):

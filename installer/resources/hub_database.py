@@ -63,14 +63,17 @@ class HubDatabase(Resource):
             paths.PROXY_AUTH_TOKEN,
             paths.CULLER_TOKEN,
             paths.INSTALLER_TOKEN,
+            paths.PEOPLE_TOKEN,
             paths.APPS_TOKEN,
+            paths.AUTH_STATE_KEY,
         )
-        sockets = (paths.PAM_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT)
+        sockets = (paths.PAM_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.ACCOUNT_SOCKET_UNIT)
         return (
             f"account:{paths.HUB_USER}",
             f"environment:{self.environment}",
             f"unit:{paths.UNITS / paths.HUB_UNIT}",
             f"file:{paths.HUB_CONFIG}",
+            f"file:{paths.AUTH_RULES}",
             f"link:{paths.VENV}",
             *(f"service:{unit}" for unit in (paths.PROXY_UNIT, *sockets)),
             *(f"secret:{path}" for path in secrets),

@@ -13,6 +13,12 @@ from installer.resources.at_path import AtPath
 _PRONOUNCEABLE = "".join(sorted(set(string.ascii_lowercase + string.digits) - set("0o1li")))
 
 
+def new_password() -> str:
+    """A password that can be typed: 20 characters, about 98 bits."""
+    word = "".join(secrets.choice(_PRONOUNCEABLE) for _ in range(20))
+    return "-".join(word[start : start + 5] for start in range(0, 20, 5))
+
+
 class Secret(AtPath):
     """A random secret in a file, 0600.
 
@@ -52,5 +58,4 @@ class Secret(AtPath):
     def _random(self) -> str:
         if self.form == "hex":
             return secrets.token_hex(32)
-        word = "".join(secrets.choice(_PRONOUNCEABLE) for _ in range(20))
-        return "-".join(word[start : start + 5] for start in range(0, 20, 5))
+        return new_password()

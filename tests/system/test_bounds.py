@@ -222,6 +222,22 @@ def test_cullers_token_can_stop_servers_and_no_more(campus: Machine) -> None:
         assert hub_api(campus, "culler_token", method, path)[0] in {403, 404}, (method, path)
 
 
+def test_peoples_token_can_see_and_remove_and_no_more(campus: Machine) -> None:
+    """Who has it makes nobody an admin, and is let into no server."""
+    assert hub_api(campus, "people_token", "GET", f"/users/{GRACE}")[0] == httpx.codes.OK
+    for method, path in (
+        ("POST", f"/users/{GRACE}/server"),
+        ("POST", f"/users/{GRACE}/tokens"),
+        ("GET", f"/users/{GRACE}/tokens"),
+        ("PATCH", f"/users/{GRACE}"),
+        ("POST", "/users/mallory"),
+        ("POST", "/groups/physics"),
+        ("GET", "/proxy"),
+        ("POST", "/shutdown"),
+    ):
+        assert hub_api(campus, "people_token", method, path)[0] in {403, 404}, (method, path)
+
+
 def test_installers_token_is_for_its_throw_away_user(campus: Machine) -> None:
     for method, path in (
         ("GET", f"/users/{GRACE}"),

@@ -16,8 +16,6 @@ from tests.system.machine_person import ADMIN, APPLY_SECONDS, CHECKOUT, REPOSITO
 from tests.system.machine_process import Result
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-ANSWERS = "pea soup\n" * 2 + "\n" * 5 + "y\n"
-"""What adduser asks for: a password twice, five facts about a person, and whether that is right."""
 
 INSTALL_KILOBYTES = 1_500_000
 """What a server with 2 GB has to spare; scripts/bench has what it really takes."""
@@ -51,7 +49,7 @@ def test_from_top_to_bottom(server: Layer, boot: Boot) -> None:
 
     add_member, plan_and_apply, look, go_back, upgrade = _blocks("Operate")
     (config,) = _blocks("Operate", "yaml")
-    _type(fresh, add_member, answers=ANSWERS)
+    _type(fresh, add_member)
     fresh.put("/etc/jupyterhub/installer.yaml", config + CHANNEL)
     assert "The hub is up: https://hub.example.org/" in _type(fresh, plan_and_apply).stdout
     _answers(fresh, "hub.example.org")
@@ -91,13 +89,13 @@ def _blocks(heading: str, language: str = "sh") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
 
 
-def _type(machine: Machine, commands: str, *, answers: str = "") -> Result:
-    """What the admin's shell does with the commands; sudo is told the password each time, what it runs the answers."""
+def _type(machine: Machine, commands: str) -> Result:
+    """What the admin's shell does with the commands; sudo is told the password each time."""
     script = f"""\
 sudo() {{ printf %s "$TYPED" | command sudo --reset-timestamp --stdin --prompt= "$@"; }}
 set -ex
 {commands}"""
-    typed = {"TYPED": password_line(ADMIN) + answers}
+    typed = {"TYPED": password_line(ADMIN)}
     return machine.run(["bash", "-c", script], user=ADMIN.name, cwd=CHECKOUT, env=typed, timeout=APPLY_SECONDS)
 
 

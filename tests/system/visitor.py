@@ -126,6 +126,10 @@ class Visitor:
         form = {"username": name, "password": password, "_xsrf": field[1]}
         return self._client.post("/hub/login", data=form, follow_redirects=False)
 
+    def submit(self, url: str, fields: dict[str, str]) -> httpx.Response:
+        """Send a form of any site's, and return the page that this leads to."""
+        return self._client.post(url, data=fields)
+
     def resume(self, name: str, cookies: Iterable[Any]) -> None:
         """Go on with the cookies of another visit."""
         self.name = name

@@ -18,6 +18,8 @@ PROSE = {"branding.title", "branding.announcement", "branding.login_text"}
 """What people read, in any words: see test_branding for how it is quoted."""
 KERNELS = {"kernels[].packages", "kernels[].pip", "kernels[].display_name"}
 """Names no file, and is in none of those that are rendered: it is for the solver, and for JSON."""
+PEOPLE = {"auth.blocked", "auth.allow.users", "auth.allow.groups", "auth.allow.admin_groups"}
+"""Names as a login provider has them, in any words on one line: compared with others, out of one file that is JSON."""
 HOSTILE = (
     "\n", "\r\nx", "\0", "\x1b[2J", "/../", "; include /etc/shadow;", "}", "$host", "%n", '"', "'", "`id`", "\\",
     "{{ 7 }}", "<script>", " --option",
@@ -72,5 +74,7 @@ def test_what_templates_fear_is_refused_or_reaches_none(key: Key) -> None:
                 continue
             changed = next(each for each in _flat(value) if isinstance(each, str))
             assert "\n" not in changed, (key.name, value)
+            if key.name in PEOPLE:
+                continue
             assert ".." not in changed.split("/") or key.name in KERNELS, (key.name, value)
             assert not any(changed in text for text in texts(config)), (key.name, value)

@@ -1,0 +1,39 @@
+"""Signing in: whether the login provider answers and is the one that is meant; where it sends people back to."""
+
+from __future__ import annotations
+
+from installer.commands import login_provider, sign_in
+from installer.commands.doctor.finding import Finding, ok, problem
+from installer.commands.doctor.server import Server
+from installer.host import paths
+from installer.host.errors import Problem
+from installer.host.process import run
+
+AREA = "sign-in"
+
+
+def look(server: Server) -> list[Finding]:
+    """Ask the provider, and have the hub read its lists of people."""
+    site = server.known.site
+    found = []
+    try:
+        sign_in.refuse_unfit(site)
+        trouble = login_provider.ask_provider(site)
+    except Problem as wrong:
+        return [problem(AREA, wrong.what, wrong.hint)]
+    if trouble is not None:
+        found.append(problem(AREA, trouble, f"see that this machine reaches it; else mend auth in {paths.CONFIG_FILE}"))
+    python = paths.VENV.resolve() / "bin" / "python"
+    words = [str(python), "-I", "-m", "installer.hub.allowed", "--check", str(paths.AUTH_RULES)]
+    done = run(words, user=paths.HUB_USER, check=False, timeout=30)
+    if not done.ok:
+        said = (done.stderr.strip() or "the lists of people can't be read").splitlines()[-1]
+        found.append(problem(AREA, f"nobody can log in: {said}", "edit the file that is named there"))
+    return found or [judge(site.config.auth.service, site.callback_url)]
+
+
+def judge(service: str, callback_url: str) -> Finding:
+    """Say how people log in. service: "" for this machine's own accounts."""
+    if not service:
+        return ok(AREA, "people log in with their accounts on this machine")
+    return ok(AREA, f"people log in with {service}, which sends them back to {callback_url}")

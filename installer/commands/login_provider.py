@@ -1,0 +1,61 @@
+"""The login provider, asked from here: what an admin is to know of it."""
+
+from __future__ import annotations
+
+import ssl
+
+import httpx
+
+from installer.config.auth_values import WELL_KNOWN
+from installer.features.site import Site
+from installer.host import paths
+from installer.host.errors import Problem
+
+_PATIENCE = 5.0
+
+
+def ask_provider(site: Site) -> str | None:
+    """Why nobody can log in just now, as far as the provider's discovery document says (one line); else None.
+
+    Raises Problem where the document says that it is another provider's: then nobody is to be let in on its word.
+    """
+    auth = site.config.auth
+    issuer = auth.issued_by
+    if issuer is None:
+        return None
+    at = issuer.rstrip("/") + WELL_KNOWN
+    context = ssl.create_default_context(cafile=auth.ca_file)
+    try:
+        with httpx.Client(verify=context, timeout=_PATIENCE, trust_env=False) as client:
+            answer = client.get(at)
+            answer.raise_for_status()
+            said = answer.json()
+    except (httpx.HTTPError, OSError) as error:
+        return f"the login provider doesn't answer at {at}: {str(error).partition(chr(10))[0] or type(error).__name__}"
+    except ValueError:
+        return f"what is at {at} is no discovery document"
+    named = said.get("issuer") if isinstance(said, dict) else None
+    if not isinstance(named, str) or named.rstrip("/") != issuer.rstrip("/"):
+        raise Problem(
+            f"{at} says that it is the provider {named!r:.200}, not {issuer}",
+            f"write the issuer that is meant into {paths.CONFIG_FILE}, exactly as the provider's pages have it",
+        )
+    return None
+
+
+def refuse_liar(site: Site) -> None:
+    """Raises Problem where the provider says that it is another; one that doesn't answer may do so later."""
+    ask_provider(site)
+
+
+def notes(site: Site) -> list[str]:
+    """What an admin should know of it, a line each. Raises Problem."""
+    if not site.config.auth.is_oauth:
+        return []
+    said = [f"the login provider has to know where people come back to: {site.callback_url}"]
+    trouble = ask_provider(site)
+    if trouble is not None:
+        said.append(f"nobody can log in yet: {trouble}")
+    if not site.admin_users and not site.config.auth.allow.file and not site.config.auth.allow.admin_groups:
+        said.append("nobody is a hub admin: name some in hub.admin_users (accounts), or auth.allow.admin_groups")
+    return said

@@ -1,0 +1,172 @@
+"""People of the hub: add, disable, enable, remove; their passwords and groups. Nobody else's server is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.commands import user_accounts as accounts
+from installer.commands import user_hub
+from installer.commands.situation import look
+from installer.host import paths
+from installer.host.errors import Problem, UsageProblem
+from installer.host.process import run
+from installer.resources.secret import new_password
+
+
+@dataclass(frozen=True)
+class Added:
+    """What adding somebody came to.
+
+    made: whether the account was made, rather than found. password: the one that was set, if any.
+    changed: whether anything was.
+    """
+
+    name: str
+    made: bool
+    changed: bool
+    password: str | None = None
+
+
+def add(name: str, groups: Sequence[str] = (), password: str | None = None) -> Added:
+    """Have a person be a member, with an account. Raises Problem.
+
+    password: for an account that has to be made; one that is made up, where None.
+    """
+    accounts.checked_name(name)
+    groups = accounts.checked_groups(groups)
+    if accounts.find(name) is None:
+        accounts.create(name, groups)
+        word = password or new_password()
+        accounts.set_passwords({name: word})
+        return Added(name, made=True, changed=True, password=None if password else word)
+    if password is not None:
+        raise Problem(f"there is an account {name} already, with its password", f"installer user reset-password {name}")
+    accounts.existing(name)
+    if name in accounts.members(paths.DISABLED_GROUP):
+        raise Problem(f"{name} is disabled", f"let them in again: installer user enable {name}")
+    changed = [accounts.put_into(group, name) for group in (paths.MEMBERS_GROUP, *groups)]
+    return Added(name, made=False, changed=any(changed))
+
+
+def disable(name: str) -> bool:
+    """Let somebody in no more, and end their server; account and files stay. Whether they were in. Raises Problem."""
+    person = accounts.existing(name)
+    _refuse_first_admin(name)
+    if name not in accounts.members(paths.MEMBERS_GROUP) | accounts.members(paths.DISABLED_GROUP):
+        raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", "see who is: installer user list")
+    accounts.put_into(paths.DISABLED_GROUP, name)
+    changed = accounts.take_out(paths.MEMBERS_GROUP, name)
+    accounts.stop_server(person)
+    with user_hub.connect() as hub:
+        user_hub.stop(hub, name)
+    return changed
+
+
+def _refuse_first_admin(name: str) -> None:
+    if name == look().site.admin.name:
+        raise Problem(
+            f"{name} is the hub's first admin, whom every apply lets in",
+            "leave the account, and give it another password: installer user reset-password",
+        )
+
+
+def enable(name: str) -> bool:
+    """Let somebody in again. Whether they were out. Raises Problem."""
+    accounts.existing(name)
+    if name not in accounts.members(paths.DISABLED_GROUP):
+        if name in accounts.members(paths.MEMBERS_GROUP):
+            return False
+        raise Problem(f"{name} was not disabled, but never a member", f"installer user add {name}")
+    accounts.put_into(paths.MEMBERS_GROUP, name)
+    return accounts.take_out(paths.DISABLED_GROUP, name)
+
+
+def reset_password(name: str, password: str | None) -> str | None:
+    """Set a password; returns the one that was made up, where none was given. Raises Problem."""
+    person = accounts.existing(name)
+    if name not in accounts.members(paths.MEMBERS_GROUP) | accounts.members(paths.DISABLED_GROUP):
+        raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", f"set it by hand: sudo passwd {person.name}")
+    word = password or new_password()
+    accounts.set_passwords({name: word})
+    return None if password else word
+
+
+def remove(name: str, *, archive: Path | None = None, delete_home: bool = False) -> bool:
+    """Take somebody away: server, what the hub has of them, account; whether a home stays. Raises Problem.
+
+    archive: where the home goes before it is deleted.
+    """
+    if archive is not None and (archive.exists() or not archive.parent.is_dir()):
+        what = "is there already" if archive.exists() else "would be in a directory that isn't there"
+        raise UsageProblem(f"{archive} {what}", "give the name of a new file, in a directory that is there")
+    person = accounts.find(name)
+    with user_hub.connect() as hub:
+        if person is None:
+            if not user_hub.forget(hub, accounts.checked_name(name)):
+                raise Problem(f"there is no account {name!r}, and the hub knows nobody of that name",
+                              "see who there is: installer user list")  # fmt: skip
+            return False
+        accounts.existing(name)
+        _refuse_first_admin(name)
+        # Before anything is changed: it may be away.
+        user_hub.knows(hub, name)
+        wanted = archive is not None or delete_home
+        has_home = accounts.checked_home(person) if wanted else person.home.exists()
+        # From here on nobody of that name gets in; what is stopped stays so.
+        for group in (paths.MEMBERS_GROUP, paths.DISABLED_GROUP):
+            accounts.take_out(group, name)
+        user_hub.forget(hub, name)
+    accounts.stop_server(person)
+    if has_home and archive is not None:
+        accounts.end_all(person)
+        accounts.archive_home(person, archive)
+    if has_home and wanted:
+        accounts.end_all(person)
+        accounts.delete_home(person)
+    accounts.delete(person)
+    return has_home and not wanted
+
+
+def rename(name: str, new: str) -> None:
+    """Give somebody another name. Their server is ended, and what the hub has of the old name goes. Raises Problem."""
+    person = accounts.existing(name)
+    accounts.checked_name(new)
+    site = look().site
+    _refuse_first_admin(name)
+    if name in site.admin_users:
+        raise Problem(f"{name} is in hub.admin_users", "change the name there first, and run: installer apply")
+    if person.gid == accounts.gid_of(paths.ACCOUNTS_GROUP):
+        raise Problem(
+            f"the account {name} was made for who logs in under that name", "change the name where they log in"
+        )
+    if name not in accounts.members(paths.MEMBERS_GROUP):
+        raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", "see who is: installer user list")
+    accounts.refuse_taken(new)
+    accounts.checked_home(person)
+    with user_hub.connect() as hub:
+        user_hub.knows(hub, new)
+        accounts.take_out(paths.MEMBERS_GROUP, name)
+        user_hub.forget(hub, name)
+    accounts.stop_server(person)
+    try:
+        accounts.rename(person, new)
+    finally:
+        accounts.put_into(paths.MEMBERS_GROUP, new if accounts.find(new) else name)
+
+
+def group_add(group: str, names: Sequence[str]) -> list[str]:
+    """Put people into a group, which is made where there is none. Returns who was not in it. Raises Problem."""
+    accounts.checked_groups([group], made=True)
+    people = [accounts.existing(name).name for name in names]
+    if accounts.gid_of(group) is None:
+        run(["groupadd", group])
+    return [name for name in people if accounts.put_into(group, name)]
+
+
+def group_remove(group: str, names: Sequence[str]) -> list[str]:
+    """Take people out of a group. Returns who was in it. Raises Problem."""
+    accounts.checked_groups([group])
+    people = [accounts.existing(name).name for name in names]
+    return [name for name in people if accounts.take_out(group, name)]

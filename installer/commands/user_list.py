@@ -1,0 +1,87 @@
+"""Who there is: members, those who are disabled, and whom the hub remembers; together, a line each."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.commands import allowed, user_hub
+from installer.commands import user_accounts as accounts
+from installer.commands.user_hub import Known
+from installer.host import paths
+from installer.host.errors import Problem
+from installer.host.process import run
+
+_DU_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One of them.
+
+    name: in the hub, and of the account. uid: None where there is no account.
+    identity: the name that they came with from the login provider; None where they didn't come from one.
+    state: member, disabled, or "no member": somebody the hub remembers, who may not log in.
+    groups: but for their own, and the hub's. admin, last_activity, server: None where the hub was not to be asked.
+    disk: bytes in the home; None where they were not added up, or can't be.
+    """
+
+    name: str
+    uid: int | None
+    state: str
+    groups: tuple[str, ...]
+    admin: bool | None
+    last_activity: str | None
+    server: str | None
+    home: str | None
+    identity: str | None = None
+    disk: int | None = None
+
+
+def lines(*, disk: bool) -> tuple[list[Line], Problem | None]:
+    """All of them, and why the hub could not be asked. Reads only."""
+    known: dict[str, Known] = {}
+    trouble = None
+    try:
+        with user_hub.connect() as hub:
+            known = {each.name: each for each in user_hub.everybody(hub)}
+    except Problem as problem:
+        trouble = problem
+    identities = allowed.owners()
+    inside, outside = accounts.members(paths.MEMBERS_GROUP), accounts.members(paths.DISABLED_GROUP)
+    named = {group.gr_gid: group.gr_name for group in grp.getgrall()}
+    found = []
+    for name in sorted({*inside, *outside, *known} - {paths.SELFTEST_USER}):
+        seen = known.get(name) or Known(name, admin=False, last_activity=None, server="stopped")
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            entry = None
+        ours = {paths.MEMBERS_GROUP, paths.DISABLED_GROUP, paths.ACCOUNTS_GROUP, name}
+        theirs = {named[gid] for gid in os.getgrouplist(name, entry.pw_gid) if gid in named} if entry else set()
+        found.append(
+            Line(
+                name=name,
+                uid=entry and entry.pw_uid,
+                state="member" if name in inside else "disabled" if name in outside else "no member",
+                groups=tuple(sorted(theirs - ours)),
+                admin=None if trouble else seen.admin,
+                last_activity=seen.last_activity,
+                server=None if trouble else seen.server,
+                home=entry and entry.pw_dir,
+                identity=identities.get(name),
+            )
+        )
+    return (_with_disk(found) if disk else found), trouble
+
+
+def _with_disk(found: Sequence[Line]) -> list[Line]:
+    homes = sorted({line.home for line in found if line.home and not Path(line.home).is_symlink()})
+    words = ["du", "--summarize", "--one-file-system", "--block-size=1", "--null", "--", *homes]
+    told = run(words, check=False, timeout=_DU_SECONDS).stdout if homes else ""
+    sizes = {home: int(size) for size, _, home in (line.partition("\t") for line in told.split("\0") if line)}
+    return [Line(**{**vars(line), "disk": sizes.get(line.home or "")}) for line in found]

@@ -1,0 +1,58 @@
+"""Whether somebody whom a provider vouches for gets in, and as which account: rules, names and owners together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from installer.hub.accounts import ensure
+from installer.hub.identities import Identities, Identity
+from installer.hub.linux_accounts import groups_of, own_group_of, uid_of
+from installer.hub.names import NoAccount, account_of, is_mapped
+from installer.hub.rules import Decision, Person, decide
+from installer.hub.sign_in import SignIn
+
+
+async def admit(identities: Identities, sign_in: SignIn, identity: Identity, person: Person) -> tuple[Person, Decision]:
+    """Find the account, decide, and give the account to the identity. Raises NoAccount, Unreadable.
+
+    person: without an account yet.
+    """
+    naming, rules = sign_in.naming(), sign_in.rules()
+    mapped = is_mapped(person.name, naming)
+    kept = identities.account_of(identity)
+    # What the file of names says goes first; then what it was the first time, whatever somebody is called today.
+    account = kept if kept and not mapped else account_of(person.name, naming)
+    person = replace(person, account=account, uid=uid_of(account))
+    decision = decide(person, rules, naming)
+    if not decision.allowed:
+        return person, decision
+    given = mapped or decision.named
+    _refuse_others(identities.owner_of(account), identity, person, given=given)
+    if person.uid is None:
+        # Whoever had one of that name had another account.
+        identities.forget(account)
+    if person.uid is None or own_group_of(account) == sign_in["accounts_group"]:
+        await ensure(account)
+    elif sign_in["members_group"] not in groups_of(account):
+        raise NoAccount(f"{account} is not a member of {sign_in['members_group']}")
+    # Somebody else may have come to have it while it was being made.
+    owner = identities.owner_of(account)
+    _refuse_others(owner, identity, person, given=given)
+    if owner != identity:
+        identities.give(account, identity, person.name)
+    return person, decision
+
+
+def _refuse_others(owner: Identity | None, identity: Identity, person: Person, *, given: bool) -> None:
+    """Refuse an account that isn't the identity's. given: whether the administrator gives it to that very name."""
+    account = person.account
+    if owner == identity:
+        return
+    if owner is not None and owner.provider == identity.provider:
+        # Whoever is named now need not be the one who was meant: that one may have given the name up.
+        raise NoAccount(f"the account {account} is somebody else's, who had that name before")
+    if person.uid is not None and not given:
+        raise NoAccount(
+            f"the account {account} was there before; name them in auth.allow.users, or in the file of auth.names.map, "
+            "to give it to them"
+        )

@@ -1,0 +1,77 @@
+"""Whose an account is: the one identity at a login provider that it was given to, by the id that never changes there.
+
+Names at a provider change hands: who gives one up may see it taken by somebody else, and that somebody would find the
+account. Kept in the hub's own database, and so in its copies and backups; a row lasts as long as the Linux account.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+
+from installer.hub.linux_accounts import uid_of
+
+_LONGEST_NAME = 255
+_TABLE = """
+CREATE TABLE IF NOT EXISTS installer_identities (
+    account VARCHAR(255) PRIMARY KEY,
+    provider VARCHAR(500) NOT NULL,
+    subject VARCHAR(255) NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    UNIQUE (provider, subject)
+)
+"""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Somebody at a login provider, by the id that never changes."""
+
+    provider: str
+    subject: str
+
+
+class Identities:
+    """The table, through a session of the hub's database."""
+
+    def __init__(self, session: Any) -> None:  # noqa: ANN401 - SQLAlchemy's, in whatever version the hub has
+        self._session = session
+        session.execute(text(_TABLE))
+        session.commit()
+
+    def account_of(self, identity: Identity) -> str | None:
+        """The account that an identity has, as long as that is there."""
+        row = self._session.execute(
+            text("SELECT account FROM installer_identities WHERE provider = :provider AND subject = :subject"),
+            vars(identity),
+        ).first()
+        return row[0] if row and uid_of(row[0]) is not None else None
+
+    def owner_of(self, account: str) -> Identity | None:
+        """The identity that has an account, as long as that is there."""
+        row = self._session.execute(
+            text("SELECT provider, subject FROM installer_identities WHERE account = :account"), {"account": account}
+        ).first()
+        return Identity(*row) if row and uid_of(account) is not None else None
+
+    def forget(self, account: str) -> None:
+        """Note that an account is nobody's."""
+        self._session.execute(text("DELETE FROM installer_identities WHERE account = :account"), {"account": account})
+        self._session.commit()
+
+    def give(self, account: str, identity: Identity, name: str) -> None:
+        """Note that an account is an identity's, who is called so, and nobody else's."""
+        row = {"account": account, "name": name[:_LONGEST_NAME], **vars(identity)}
+        self._session.execute(
+            text(
+                "DELETE FROM installer_identities WHERE account = :account "
+                "OR (provider = :provider AND subject = :subject)"
+            ),
+            row,
+        )
+        self._session.execute(
+            text("INSERT INTO installer_identities VALUES (:account, :provider, :subject, :name)"), row
+        )
+        self._session.commit()

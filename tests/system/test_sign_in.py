@@ -1,0 +1,379 @@
+"""Logging in at a provider: OpenID Connect, and GitHub, GitLab, Auth0 and Bitbucket, through nginx with TLS."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.system.conftest import Applied
+from tests.system.login_provider import CA, SECRET, LoginProvider, browser, log_in
+from tests.system.machine import Machine
+from tests.system.machine_installer import apply_as_root
+from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG, NO_KERNELS, add_person
+from tests.system.machine_process import Result
+from tests.system.visitor import HOST, until
+
+pytestmark = pytest.mark.only_on("trixie")
+
+PASSWORD = "a fine password"
+SECRET_FILE = "/etc/jupyterhub/secrets/client_secret"
+CALLBACK = f"https://{HOST}/hub/oauth_callback"
+PEOPLE: dict[str, Any] = {
+    "u1": {"preferred_username": "Lena", "email": "lena@example.org", "email_verified": True, "groups": ["students"]},
+    "u2": {"preferred_username": "eve", "email": "eve@evil.example", "email_verified": True},
+    "u3": {"preferred_username": "grace", "groups": ["students", "teachers"]},
+    "u4": {"preferred_username": "mallory", "groups": ["students"]},
+    "u5": {"preferred_username": "root", "groups": ["students"]},
+    "u6": {"preferred_username": "backupd", "groups": ["students"]},
+    "u7": {"preferred_username": "local", "groups": ["students"]},
+    "u8": {"preferred_username": "lena.lovelace@example.org", "groups": ["students"]},
+    "u9": {"preferred_username": "LENA", "groups": ["students"]},
+    "g1": {"id": 11, "login": "Bob-Smith", "organizations": ["our-lab"], "email": "b@x.org", "email_verified": True},
+    "g2": {"id": 12, "login": "carol", "organizations": ["other/students"], "email": "c@x.org"},
+    "g3": {"id": 13, "login": "dave", "organizations": [], "email": "d@example.org", "email_verified": False},
+    "l1": {"preferred_username": "frank", "groups": ["campus/course"], "email": "f@example.org"},
+    "a1": {"email": "heidi@example.org", "email_verified": True},
+    "a2": {"email": "ivan@example.org", "email_verified": False},
+    "b1": {"uuid": "{7}", "login": "judy"},
+}  # fmt: skip
+OIDC = """\
+auth:
+  provider: oidc
+  issuer: https://login.test/.well-known/openid-configuration
+  client_id: hub
+  ca_file: /etc/ssl/login-ca.pem
+  allow: {groups: [students], admin_groups: [teachers]}
+  blocked: [Mallory]
+"""
+
+
+def configure(machine: Machine, auth: str) -> None:
+    machine.put(CONFIG, auth + NO_KERNELS)
+    applied = apply_as_root(machine)
+    assert applied.ok, applied
+
+
+def installer(machine: Machine, *words: str) -> Result:
+    return machine.run(["python3", "-m", "installer", *words], cwd=CHECKOUT, check=False)
+
+
+def restart(machine: Machine) -> None:
+    """The hub forgets all that it has only in memory; back when this returns."""
+    machine.run(["systemctl", "restart", "jupyterhub.service"])
+    with browser(machine) as visitor:
+        until("the hub", lambda: visitor.get("/hub/health", follow=False).status_code == httpx.codes.OK)
+
+
+def give_secret(machine: Machine, secret: str) -> None:
+    machine.put(SECRET_FILE, f"{secret}\n", mode="0600")
+    restart(machine)
+
+
+def said(machine: Machine) -> str:
+    """What the hub has written to its journal."""
+    return machine.run("journalctl --unit=jupyterhub.service --output=cat --no-pager").stdout
+
+
+def enters(machine: Machine, who: str) -> dict[str, Any]:
+    """Somebody logs in. Returns what the hub knows of them."""
+    with browser(machine) as visitor:
+        page = log_in(visitor, who)
+        assert page.status_code == httpx.codes.OK, (page.url, page.text[-2000:])
+        return visitor.hub_user()
+
+
+def is_refused(machine: Machine, who: str, why: str) -> None:
+    """Somebody is told that this is not for them; the reason is in the journal."""
+    with browser(machine) as visitor:
+        page = log_in(visitor, who)
+    assert (page.status_code, page.url.host) == (httpx.codes.FORBIDDEN, HOST), (page.url, page.text[-2000:])
+    assert "You can&#39;t use this hub" in page.text or "You can't use this hub" in page.text
+    journal = said(machine)
+    assert why in journal
+    assert not re.search(r"[?&](code|state)=(?!\[secret\])", journal)
+
+
+@pytest.fixture(scope="module")
+def bare(applied_server: Applied) -> Iterator[tuple[Machine, LoginProvider]]:
+    """An applied machine with the providers on it, and accounts of its own that are nobody's there."""
+    with Machine(applied_server[0]) as machine:
+        provider = LoginProvider(machine)
+        provider.tell(PEOPLE)
+        add_person(machine, "local", PASSWORD, groups=["jupyterhub-users"])
+        machine.run("useradd --system --groups=jupyterhub-users backupd")
+        yield machine, provider
+
+
+def test_rules_hold_for_accounts_of_the_machine_too(bare: tuple[Machine, LoginProvider]) -> None:
+    machine, _ = bare
+    machine.put("/etc/jupyterhub/userlist", f"local admin\n{ADMIN.name}\n")
+    configure(machine, f"auth: {{allow: {{file: /etc/jupyterhub/userlist}}, blocked: [{ADMIN.name}]}}\n")
+    add_person(machine, "other", PASSWORD, groups=["jupyterhub-users"])
+    with browser(machine) as visitor:
+        assert visitor.login("local", PASSWORD).status_code == httpx.codes.FOUND
+        assert visitor.hub_user()["admin"] is True
+    for name, password in (("other", PASSWORD), (ADMIN.name, ADMIN.password or "")):
+        with browser(machine) as visitor:
+            assert visitor.login(name, password).status_code == httpx.codes.FORBIDDEN
+    assert "Login of 'other' refused: no rule of auth.allow lets them in" in said(machine)
+    assert f"Login of '{ADMIN.name}' refused: blocked (auth.blocked)" in said(machine)
+
+
+@pytest.fixture(scope="module")
+def campus(bare: tuple[Machine, LoginProvider]) -> Machine:
+    """The same, where people log in with OpenID Connect."""
+    machine, _ = bare
+    refused_first(machine)
+    machine.put(SECRET_FILE, SECRET + "\n", mode="0600")
+    configure(machine, OIDC)
+    return machine
+
+
+def refused_first(machine: Machine) -> None:
+    """Nothing is changed as long as the secret isn't there, or others can read it; the provider is whom it says."""
+    machine.put(CONFIG, OIDC + NO_KERNELS)
+    refused = apply_as_root(machine)
+    assert not refused.ok
+    assert f"{SECRET_FILE}, the secret that the login provider gave for this hub, can't be read" in refused.stderr
+    machine.put(SECRET_FILE, SECRET, mode="0644")
+    assert "can be read by others than root (root, 0644)" in apply_as_root(machine).stderr
+    machine.run(["chmod", "600", SECRET_FILE])
+    machine.put(CONFIG, OIDC.replace("login.test", "liar.test") + NO_KERNELS)
+    liar = apply_as_root(machine)
+    assert not liar.ok
+    assert "says that it is the provider 'https://someone-else.test', not https://liar.test" in liar.stderr
+    assert "Login with" not in machine.run(f"curl -sk https://{HOST}/hub/login --resolve {HOST}:443:127.0.0.1").stdout
+
+
+def test_the_callback_is_told(campus: Machine) -> None:
+    assert f"people come back to: {CALLBACK}" in installer(campus, "plan").stdout
+    assert CALLBACK in installer(campus, "doctor").stdout
+
+
+def test_a_student_enters_and_works(campus: Machine) -> None:
+    with browser(campus) as visitor:
+        page = log_in(visitor, "u1")
+        assert page.status_code == httpx.codes.OK, page.text
+        user = visitor.hub_user()
+        assert (user["name"], user["admin"]) == ("lena", False)
+        visitor.name = "lena"
+        visitor.start_server()
+    assert campus.run("stat --format='%U %a' /home/lena").stdout.split() == ["lena", "700"]
+    environment = campus.run("cat /proc/$(pgrep --uid lena --full jupyterhub-singleuser | head -1)/environ").stdout
+    assert "\0AUTH_" not in environment, "tokens of the provider's are given to servers only where that is asked for"
+
+
+def test_a_teacher_is_an_admin(campus: Machine) -> None:
+    assert enters(campus, "u3")["admin"] is True
+
+
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [
+        ("u2", "'eve' refused: no rule of auth.allow lets them in"),
+        ("u4", "'mallory' refused: blocked (auth.blocked)"),
+        ("u5", "refused: root is a name of the system's"),
+        ("u6", "refused: backupd is root or an account of the system's"),
+        ("u7", "refused: the account local was there before"),
+    ],
+)
+def test_others_are_refused(campus: Machine, who: str, why: str) -> None:
+    is_refused(campus, who, why)
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("Lena --group students", "Lena gets in as the account lena: in the group students (auth.allow.groups)"),
+        ("grace --group teachers --group students", "grace gets in as the account grace, a hub admin: in the group"),
+        ("eve", "eve does not get in: no rule of auth.allow lets them in"),
+        ("mallory --group students", "mallory does not get in: blocked (auth.blocked)"),
+        ("root --group students", "root does not get in: root is a name of the system's"),
+    ],
+)
+def test_it_can_be_asked_beforehand(campus: Machine, words: str, answer: str) -> None:
+    said = installer(campus, "user", "allowed", *words.split())
+    assert answer in said.stdout
+    assert said.ok is ("gets in" in answer)
+
+
+def test_a_name_that_no_account_can_have(campus: Machine) -> None:
+    name = enters(campus, "u8")["name"]
+    assert name.startswith("lena-lovelace-")
+    assert enters(campus, "u8")["name"] == name
+    listed = {each["name"]: each for each in json.loads(installer(campus, "user", "list", "--json").stdout)}
+    assert listed[name]["identity"] == "lena.lovelace@example.org"
+    assert campus.run(["id", "--group", "--name", name]).stdout.strip() == "jupyterhub-accounts"
+
+
+def test_never_two_on_one_account(campus: Machine) -> None:
+    enters(campus, "u1")
+    is_refused(campus, "u9", "'LENA' refused: the account lena is somebody else's, who had that name before")
+
+
+def test_whoever_changes_name_and_address_keeps_the_account(bare: tuple[Machine, LoginProvider]) -> None:
+    machine, provider = bare
+    assert enters(machine, "u1")["name"] == "lena"
+    changed = {**PEOPLE["u1"], "preferred_username": "countess", "email": "countess@example.org"}
+    provider.tell(
+        {**PEOPLE, "u1": changed, "u2": {**PEOPLE["u2"], "preferred_username": "lena", "groups": ["students"]}}
+    )
+    try:
+        assert enters(machine, "u1")["name"] == "lena"
+        is_refused(machine, "u2", "the account lena is somebody else's, who had that name before")
+    finally:
+        provider.tell(PEOPLE)
+
+
+def test_whoever_leaves_the_group_is_out(bare: tuple[Machine, LoginProvider]) -> None:
+    """The provider is asked again after a few minutes (here at once: the hub has forgotten, by a restart)."""
+    machine, provider = bare
+    with browser(machine) as visitor:
+        log_in(visitor, "u1")
+        visitor.hub_user()
+        provider.tell({**PEOPLE, "u1": {**PEOPLE["u1"], "groups": []}})
+        try:
+            restart(machine)
+            assert visitor.get("/hub/home", follow=False).status_code == httpx.codes.FOUND
+        finally:
+            provider.tell(PEOPLE)
+    assert "lena has to log in again: no rule of auth.allow lets them in" in said(machine)
+
+
+def test_tokens_are_kept_encrypted_and_refreshed(bare: tuple[Machine, LoginProvider]) -> None:
+    machine, provider = bare
+    provider.tell({**PEOPLE, "lasts": 1, "refreshes": True})
+    try:
+        with browser(machine) as visitor:
+            log_in(visitor, "u1")
+            restart(machine)
+            assert visitor.get("/hub/home", follow=False).status_code == httpx.codes.OK
+            assert "Refreshing oauth access token for lena" in said(machine)
+    finally:
+        provider.tell(PEOPLE)
+    kept = machine.run(
+        "python3 -c \"import sqlite3; print(sqlite3.connect('/var/lib/jupyterhub/jupyterhub.sqlite')"
+        ".execute('SELECT encrypted_auth_state FROM users WHERE name = ?', ('lena',)).fetchone()[0])\""
+    ).stdout
+    assert len(kept) > len("access_token")
+    assert "access_token" not in kept
+
+
+def test_a_provider_that_is_away(bare: tuple[Machine, LoginProvider]) -> None:
+    """Who is in stays in; who would log in is told; an apply goes on, and says so."""
+    machine, provider = bare
+    with browser(machine) as inside, browser(machine) as outside:
+        log_in(inside, "u1")
+        provider.stop()
+        try:
+            restart(machine)
+            page = outside.get("/hub/oauth_login")
+            assert page.status_code == httpx.codes.SERVICE_UNAVAILABLE
+            assert "be reached at the moment" in page.text
+            assert inside.get("/hub/home", follow=False).status_code == httpx.codes.OK
+            assert "the login provider doesn't answer" not in installer(machine, "status").stdout
+            doctor = installer(machine, "doctor")
+            assert "the login provider doesn't answer at https://login.test/.well-known" in doctor.stdout
+            applied = apply_as_root(machine)
+            assert applied.ok, applied
+        finally:
+            provider.start()
+    assert enters(machine, "u1")["name"] == "lena"
+
+
+def test_a_wrong_secret(campus: Machine) -> None:
+    give_secret(campus, "another secret")
+    try:
+        with browser(campus) as visitor:
+            page = log_in(visitor, "u1")
+        assert page.status_code == httpx.codes.BAD_GATEWAY, page.text
+        assert "tell the administrator" in page.text
+        assert "the provider refuses this hub: invalid_client" in said(campus)
+    finally:
+        give_secret(campus, SECRET)
+    assert "another secret" not in said(campus)
+
+
+def test_a_wrong_callback(campus: Machine) -> None:
+    """The provider says so itself, before anybody logs in; what was to be told to it is what `plan` says."""
+    campus.put(CONFIG, OIDC + NO_KERNELS + "hub: {domain: elsewhere.example.org}\n")
+    plan = installer(campus, "plan")
+    assert "people come back to: https://elsewhere.example.org/hub/oauth_callback" in plan.stdout
+    campus.put(CONFIG, OIDC + NO_KERNELS)
+
+
+def test_a_list_that_is_none_is_told_and_changes_nothing(campus: Machine) -> None:
+    campus.put("/etc/jupyterhub/userlist", "lena admin\neve admn\n")
+    campus.put(CONFIG, OIDC.replace("{groups: [students]", "{file: /etc/jupyterhub/userlist") + NO_KERNELS)
+    refused = apply_as_root(campus)
+    assert not refused.ok
+    assert "/etc/jupyterhub/userlist: line 2: expected a name, or a name and admin" in refused.stderr
+    campus.put("/etc/jupyterhub/userlist", "lena admin\neve\n")
+    assert apply_as_root(campus).ok
+    assert enters(campus, "u1")["admin"] is True
+    assert enters(campus, "u2")["name"] == "eve"
+    campus.put("/etc/jupyterhub/userlist", "lena\n")
+    assert enters(campus, "u1")["admin"] is False, "it is read at every login"
+    is_refused(campus, "u2", "'eve' refused: no rule of auth.allow lets them in")
+
+
+def test_github(campus: Machine) -> None:
+    configure(
+        campus,
+        "auth:\n  provider: github\n  url: https://github.test\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n"
+        "  allow: {organizations: [our-lab, other/students], email_domains: [example.org]}\n"
+        "  names: {prefix: gh-}\n  server_tokens: [access_token]\n",
+    )
+    assert enters(campus, "g1")["name"] == "gh-bob-smith"
+    assert enters(campus, "g2")["name"] == "gh-carol"
+    is_refused(campus, "g3", "'dave' refused: no rule of auth.allow lets them in")
+    with browser(campus) as visitor:
+        log_in(visitor, "g2")
+        visitor.name = "gh-carol"
+        visitor.start_server()
+    words = "cat /proc/$(pgrep --uid gh-carol --full jupyterhub-singleuser | head -1)/environ | tr '\\0' '\\n'"
+    names = {line.partition("=")[0] for line in campus.run(words).stdout.splitlines() if line.startswith("AUTH_")}
+    assert names == {"AUTH_ACCESS_TOKEN"}
+
+
+def test_gitlab(campus: Machine) -> None:
+    configure(
+        campus,
+        "auth:\n  provider: gitlab\n  url: https://gitlab.test\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n"
+        "  allow: {groups: [campus/course]}\n",
+    )
+    assert enters(campus, "l1")["name"] == "frank"
+    is_refused(campus, "u3", "'grace' refused: no rule of auth.allow lets them in")
+
+
+def test_auth0(campus: Machine) -> None:
+    with browser(campus) as before:
+        log_in(before, "l1")
+        configure(
+            campus,
+            "auth:\n  provider: auth0\n  url: https://auth0.test/\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n"
+            "  allow: {email_domains: [example.org]}\n  names: {domain: example.org}\n",
+        )
+        assert before.get("/hub/home", follow=False).status_code == httpx.codes.FOUND, "who came from elsewhere is out"
+    assert enters(campus, "a1")["name"] == "heidi"
+    is_refused(campus, "a2", "it has not verified the e-mail address")
+    is_refused(campus, "u2", "only names of @example.org have accounts here")
+
+
+def test_bitbucket(campus: Machine) -> None:
+    configure(
+        campus,
+        "auth:\n  provider: bitbucket\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n  allow: {users: [judy]}\n",
+    )
+    assert enters(campus, "b1")["name"] == "judy"
+
+
+def test_the_rules_are_what_the_hub_reads(campus: Machine) -> None:
+    rules = json.loads(campus.read("/etc/jupyterhub/auth.json"))
+    assert (rules["callback_url"], rules["ca_file"]) == (CALLBACK, CA)
+    assert SECRET not in campus.read("/etc/jupyterhub/auth.json") + campus.read("/etc/jupyterhub/jupyterhub_config.py")
