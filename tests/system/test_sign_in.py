@@ -18,7 +18,7 @@ from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG, NO_KERNELS, add
 from tests.system.machine_process import Result
 from tests.system.visitor import HOST, until
 
-pytestmark = pytest.mark.only_on("trixie")
+pytestmark = pytest.mark.only_on("bookworm")
 
 PASSWORD = "a fine password"
 SECRET_FILE = "/etc/jupyterhub/secrets/client_secret"
