@@ -32,6 +32,7 @@ function provider(host) {
       openid: ['sub'], profile: ['preferred_username', 'groups', 'hd'], email: ['email', 'email_verified'],
     },
     conformIdTokenClaims: false,
+    clockTolerance: 0, // a token that has ended is refused at once
     ttl: { AccessToken: () => people().lasts ?? 3600 },
     issueRefreshToken: async () => Boolean(people().refreshes),
     cookies: { keys: ['a key of the tests'] },

@@ -104,9 +104,12 @@ def browser(machine: Machine) -> Visitor:
     return Visitor(machine, context=context)
 
 
-def log_in(visitor: Visitor, who: str) -> httpx.Response:
-    """Go to the hub's login, log in at the provider as one of its people, agree, and come back. Returns the page."""
-    page = visitor.get("/hub/oauth_login")
+def log_in(visitor: Visitor, who: str, to: str = "") -> httpx.Response:
+    """Go to the hub's login, log in at the provider as one of its people, agree, and come back. Returns the page.
+
+    to: the page to come back to; "" for the hub's choice, which starts a server.
+    """
+    page = visitor.get(f"/hub/oauth_login?next={to}" if to else "/hub/oauth_login")
     for _ in range(3):
         form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
         if page.url.host == HOST or form is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,7 @@ PEOPLE: dict[str, Any] = {
     "u7": {"preferred_username": "local", "groups": ["students"]},
     "u8": {"preferred_username": "lena.lovelace@example.org", "groups": ["students"]},
     "u9": {"preferred_username": "LENA", "groups": ["students"]},
+    "u10": {"preferred_username": "olga", "groups": ["students"]},
     "g1": {"id": 11, "login": "Bob-Smith", "organizations": ["our-lab"], "email": "b@x.org", "email_verified": True},
     "g2": {"id": 12, "login": "carol", "organizations": ["other/students"], "email": "c@x.org"},
     "g3": {"id": 13, "login": "dave", "organizations": [], "email": "d@example.org", "email_verified": False},
@@ -245,12 +247,23 @@ def test_whoever_leaves_the_group_is_out(bare: tuple[Machine, LoginProvider]) ->
     assert "lena has to log in again: no rule of auth.allow lets them in" in said(machine)
 
 
-def test_tokens_are_kept_encrypted(bare: tuple[Machine, LoginProvider]) -> None:
-    machine, _ = bare
-    enters(machine, "u1")
+def test_tokens_are_kept_encrypted_and_refreshed(bare: tuple[Machine, LoginProvider]) -> None:
+    machine, provider = bare
+    provider.tell({**PEOPLE, "lasts": 3, "refreshes": True})
+    try:
+        with browser(machine) as visitor:
+            # Without a server, which would ask for something as soon as the hub is back, while the token is still good.
+            assert log_in(visitor, "u10", to="/hub/home").url.path == "/hub/home"
+            expired = time.monotonic() + 4
+            restart(machine)
+            until("the token's end", lambda: time.monotonic() > expired)
+            assert visitor.get("/hub/home", follow=False).status_code == httpx.codes.OK
+            assert "Refreshing oauth access token for olga" in said(machine)
+    finally:
+        provider.tell(PEOPLE)
     kept = machine.run(
         "python3 -c \"import sqlite3; print(sqlite3.connect('/var/lib/jupyterhub/jupyterhub.sqlite')"
-        ".execute('SELECT encrypted_auth_state FROM users WHERE name = ?', ('lena',)).fetchone()[0])\""
+        ".execute('SELECT encrypted_auth_state FROM users WHERE name = ?', ('olga',)).fetchone()[0])\""
     ).stdout
     assert len(kept) > len("access_token")
     assert "access_token" not in kept
