@@ -7,7 +7,7 @@ them and a later run can read them back.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -91,6 +91,12 @@ class Resource(BaseModel, ABC):
     def refreshed(self, observed: Attributes | None) -> Attributes | None:
         """What it will look like once something it reads has changed: other only if it holds what it read."""
         return observed
+
+    def spared(self, before: Attributes, restored: Collection[str]) -> None:
+        """Not a thing was done to it in a run that is being undone; of what it reads, this is as it was once more.
+
+        before: what it looked like when the run began.
+        """
 
     @abstractmethod
     def realize(self, before: Attributes | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,15 +126,23 @@ def _undo(store: Store, previous: Generation | None, plan: Plan, reporter: Repor
         concerned = {resource.key for resource in plan.wanted} | {change.resource.key for change in plan.changes}
         concerned -= {change.resource.key for change in plan.kept}
         former = _former(store, previous)
-        found = _found(store, plan)
+        begun = _begun(store)
+        found = _found(plan, begun)
+        restored: set[str] = set()
         for change in make_plan(former, store.managed()).changes:
-            if change.resource.key not in concerned:
+            resource, before = change.resource, found.get(change.resource.key)
+            if resource.key not in concerned:
                 continue
             # What is as the run found it needs no way back, even if it isn't as the former generation left it.
-            if change.resource.key in found and change.before == found[change.resource.key]:
+            if resource.key in found and change.before == before:
                 continue
             try:
+                if before is not None and resource.key not in begun and restored.intersection(resource.reads):
+                    resource.spared(before, restored.intersection(resource.reads))
+                    if resource.probe() == before:
+                        continue
                 carry_out_one(change)
+                restored.update(resource.provides)
             except Exception as trouble:  # noqa: BLE001 - the other steps back are still worth taking
                 troubles.append(trouble)
         store.note_left({resource.key for resource in former})
@@ -149,10 +157,14 @@ def _undo(store: Store, previous: Generation | None, plan: Plan, reporter: Repor
     store.journal.close()
 
 
-def _found(store: Store, plan: Plan) -> dict[str, Attributes | None]:
-    """What the run found of what it was to change; without what its own other changes altered first."""
+def _begun(store: Store) -> set[str]:
+    """The keys of what the run has set about to change."""
     starts = (record for record in store.journal.records() if record["event"] == "start")
-    begun = {store.restored(record["resource"]).key for record in starts}
+    return {store.restored(record["resource"]).key for record in starts}
+
+
+def _found(plan: Plan, begun: Collection[str]) -> dict[str, Attributes | None]:
+    """What the run found of what it was to change; without what its own other changes altered first."""
     return {
         change.resource.key: change.observed
         for change in plan.changes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,6 +13,8 @@ from installer.host import files, paths, refreshes, systemd
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 from installer.resources.file import File
+
+_OLDER = "older than "
 
 _STANDS_STILL_FOR = {paths.HUB_UNIT: (str(paths.HUB_DATABASE),)}
 """What a unit is stopped for, and started again with, when it is changed. Its files are looked at; this isn't."""
@@ -101,12 +104,19 @@ class Service(Resource):
         if state.load == "not-found":
             return None
         newer = self._newer(state.started) if state.active == "active" else []
-        configuration = f"older than {newer[0]}" if newer else "loaded"
+        configuration = f"{_OLDER}{', '.join(map(str, newer))}" if newer else "loaded"
         return {"enabled": state.enabled == "enabled", "active": state.active, "configuration": configuration}
 
     def refreshed(self, observed: Attributes | None) -> Attributes | None:
         """It hasn't read the new one yet."""
         return observed and {**observed, "configuration": f"to be read again ({self.refresh})"}
+
+    def spared(self, before: Attributes, restored: Collection[str]) -> None:
+        """A running one has read what is there again, unless it hadn't before: that a file is new says nothing now."""
+        unread = str(before["configuration"]).removeprefix(_OLDER).split(", ")
+        last = refreshes.last(self.unit)
+        read = {path: refreshes.ctime(Path(path)) for path in restored if path not in unread}
+        refreshes.note(self.unit, replace(last, files={**last.files, **read}))
 
     def realize(self, before: Attributes | None) -> None:
         """Enable it, check, and start or refresh it; returns when the unit itself says that it is up."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from installer.host import paths
 from tests.system.conftest import Applied
 from tests.system.kernel_talk import Kernel
 from tests.system.machine import Machine
@@ -128,7 +129,7 @@ def test_etc_is_read_only(in_use: Machine) -> None:
         error = fails_and_the_hub_runs_on(in_use)
     finally:
         in_use.run(["umount", "/etc"])
-    assert f"{HUB_CONFIG} can't be written: Read-only file system" in error
+    assert f"{paths.AUTH_RULES} can't be written: Read-only file system" in error
     assert "remount" in error
 
 

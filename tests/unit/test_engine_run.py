@@ -224,6 +224,18 @@ def test_what_a_run_has_not_touched_needs_no_way_back(store: Store) -> None:
     assert store.interrupted() is None
 
 
+def test_what_only_reads_what_is_put_back_is_left_in_peace(store: Store) -> None:
+    """A restart on the way back could fail for what stopped the run."""
+    reader = note("r", read=("a",), needs=("note:b",))
+    run(store, [note("a"), note("b"), reader])
+    Note.failing.add("b")
+    Note.done.clear()
+    with pytest.raises(Problem, match="b failed"):
+        run(store, [note("a", "new"), note("b", "new", needs=("note:a",)), reader])
+    assert (Note.host, Note.done) == ({"a": "x", "b": "x", "r": "x"}, ["+a", "+a"])
+    assert store.interrupted() is None
+
+
 def test_what_was_there_before_the_first_run_goes_back_to_what_it_was(store: Store) -> None:
     Note.host["a"] = "found"
     desired = [note("a", "ours"), note("b")]

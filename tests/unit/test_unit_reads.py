@@ -88,3 +88,16 @@ def test_a_unit_whose_file_systemd_has_not_read(tmp_path: Path, monkeypatch: pyt
     assert [each and each["read by systemd"] for each in seen] == [False, True]
     one.unlink()
     assert next(iter(UnitFile.probe_all(units))) is None
+
+
+def test_what_was_put_back_under_a_running_unit_is_what_it_has_read(config: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("by hand")
+    service = Service(feature="test", unit="x.service", files=(config, other))
+    started = time.monotonic() - 60
+    assert configuration(service, started) == f"older than {config}, {other}"
+    service.spared({"configuration": f"older than {other}"}, {str(config), str(other)})
+    assert configuration(service, started) == f"older than {other}", "which it had not read before either"
+    config.write_text("2")
+    time.sleep(0.02)
+    assert configuration(service, started) == f"older than {config}, {other}"
