@@ -26,10 +26,12 @@ UNITS = (
 )  # fmt: skip
 SECRETS = "/etc/jupyterhub/secrets"
 
-# Written all the time: logs, systemd's and sudo's own notes, the running hub's database, the installer's own bytecode.
+# Written all the time: logs, systemd's and sudo's own notes, the running hub's database, the installer's own bytecode,
+# and what the distribution's own timers do at midnight.
 NOISE = (
     "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/systemd", "/var/lib/sudo",
     "/var/lib/sudo-rs", "/var/lib/jupyterhub", "/var/lib/jupyterhub-installer/env",
+    "/var/backups", "/var/lib/logrotate", "/var/cache/man",
 )  # fmt: skip
 
 # What somebody does by hand, and what the installer calls the thing.

@@ -20,8 +20,10 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 INSTALL_KILOBYTES = 1_500_000
 """What a server with 2 GB has to spare; scripts/bench has what it really takes."""
 
-VOLATILE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/cache", "/home", "/srv",
-            "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd", "/var/lib/sudo", "/var/lib/logrotate")  # fmt: skip
+VOLATILE = (
+    "/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/cache", "/var/backups", "/home", "/srv",
+    "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd", "/var/lib/sudo", "/var/lib/logrotate",
+)  # fmt: skip
 """Where a machine or a person writes (dpkg is asked for packages); only for our name is it looked there."""
 
 LEFT_BY_OTHERS = re.compile(
