@@ -14,7 +14,7 @@ from installer.host.errors import Problem
 from installer.host.process import CommandFailed, run
 from installer.resources.file import File
 
-_OLDER = "older than "
+_LOADED, _OLDER = "loaded", "older than "
 
 _STANDS_STILL_FOR = {paths.HUB_UNIT: (str(paths.HUB_DATABASE),)}
 """What a unit is stopped for, and started again with, when it is changed. Its files are looked at; this isn't."""
@@ -88,7 +88,7 @@ class Service(Resource):
 
     def wanted(self) -> Attributes:
         """Enabled, active, and loaded."""
-        return {"enabled": True, "active": "active", "configuration": "loaded"}
+        return {"enabled": True, "active": "active", "configuration": _LOADED}
 
     def probe(self) -> Attributes | None:
         """The same, as they are; None where there is no such unit."""
@@ -104,7 +104,7 @@ class Service(Resource):
         if state.load == "not-found":
             return None
         newer = self._newer(state.started) if state.active == "active" else []
-        configuration = f"{_OLDER}{', '.join(map(str, newer))}" if newer else "loaded"
+        configuration = f"{_OLDER}{newer[0]}" if newer else _LOADED
         return {"enabled": state.enabled == "enabled", "active": state.active, "configuration": configuration}
 
     def refreshed(self, observed: Attributes | None) -> Attributes | None:
@@ -112,11 +112,14 @@ class Service(Resource):
         return observed and {**observed, "configuration": f"to be read again ({self.refresh})"}
 
     def spared(self, before: Attributes, restored: Collection[str]) -> None:
-        """A running one has read what is there again, unless it hadn't before: that a file is new says nothing now."""
-        unread = str(before["configuration"]).removeprefix(_OLDER).split(", ")
+        """A running one has read what is there again, as far as it is known to have read that before."""
+        read = list(map(str, self.files))
+        if before["configuration"] != _LOADED:
+            first = str(before["configuration"]).removeprefix(_OLDER)
+            read = read[: read.index(first)] if first in read else []
         last = refreshes.last(self.unit)
-        read = {path: refreshes.ctime(Path(path)) for path in restored if path not in unread}
-        refreshes.note(self.unit, replace(last, files={**last.files, **read}))
+        again = {path: refreshes.ctime(Path(path)) for path in read if path in restored}
+        refreshes.note(self.unit, replace(last, files={**last.files, **again}))
 
     def realize(self, before: Attributes | None) -> None:
         """Enable it, check, and start or refresh it; returns when the unit itself says that it is up."""
