@@ -6,13 +6,14 @@ import argparse
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
 from installer.cli import output
-from installer.cli.arguments import Commands
+from installer.cli.arguments import Commands, add_verb
 from installer.commands import kernel_changes, kernel_check, kernel_gc, kernel_reports, kernel_sources
 from installer.commands.alone import alone
 from installer.commands.kernel_changes import Proposal
@@ -33,10 +34,7 @@ def register(commands: Commands) -> None:
     command = commands.add_parser("kernel", help="add, change and look at kernels", description=__doc__)
     verbs = command.add_subparsers(title="verbs", metavar="VERB", required=True)
 
-    def verb(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
-        made.set_defaults(run=run)
-        return made
+    verb = partial(add_verb, verbs)
 
     def of_one(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         made = verb(name, run, text)

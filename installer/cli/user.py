@@ -7,12 +7,13 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.markup import escape
 
 from installer.cli import output, user_allowed
-from installer.cli.arguments import Commands
+from installer.cli.arguments import Commands, add_verb
 from installer.commands import user, user_accounts, user_import, user_list
 from installer.commands.alone import alone
 from installer.host import paths
@@ -27,10 +28,7 @@ def register(commands: Commands) -> None:
     command = commands.add_parser("user", help="add, list and remove people", description=__doc__)
     verbs = command.add_subparsers(title="verbs", metavar="VERB", required=True)
 
-    def verb(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
-        made.set_defaults(run=run)
-        return made
+    verb = partial(add_verb, verbs)
 
     def of_one(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         made = verb(name, run, text)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from typing import Any
 
 from rich.markup import escape
 
 from installer.cli import output
+from installer.cli.arguments import Commands
 from installer.commands import allowed
 from installer.host.errors import ExitCode
 
 
-def register(verbs: Any) -> None:  # noqa: ANN401 - argparse has no public type for it
+def register(verbs: Commands) -> None:
     """Add the verb."""
     text = "tell whether somebody gets in, as whom, and why"
     asking = verbs.add_parser("allowed", help=text, description=text)
