@@ -43,7 +43,23 @@ def resources(site: Site) -> tuple[Resource, ...]:
         default,
         settings,
         program,
+        *_shown_to_users(),
         LiveLimits(feature=FEATURE, program=program.path, files=(settings.path, default.path)),
+    )
+
+
+def _shown_to_users() -> tuple[Resource, ...]:
+    """What has JupyterLab show people their use and limit, whatever they set themselves."""
+    extension = "@jupyter-server/resource-usage"
+    page = {"disabledExtensions": {extension: False}, "lockedExtensions": {extension: True}}
+    return (
+        Directory(feature=FEATURE, path=paths.LAB_SETTINGS.parent),
+        File(feature=FEATURE, path=paths.LAB_SETTINGS, text=json.dumps(page, indent=1) + "\n"),
+        File(
+            feature=FEATURE,
+            path=paths.USAGE_SETTINGS,
+            text=render("installer/hub/jupyter_server_config.py.j2"),
+        ),
     )
 
 

@@ -103,6 +103,9 @@ KERNELSPECS = SHARE / "kernels"
 OTHER_KERNELSPECS = (Path("/usr/local/share/jupyter/kernels"), Path("/usr/share/jupyter/kernels"))
 """Where other packages put kernelspecs, which servers see too."""
 JUPYTER_ETC = OPT / "etc" / "jupyter"
+USAGE_SETTINGS = JUPYTER_ETC / "jupyter_server_config.py"
+LAB_SETTINGS = JUPYTER_ETC / "labconfig" / "page_config.json"
+"""What of JupyterLab's own extensions users can't switch off."""
 SERVER_SETTINGS = JUPYTER_ETC / "jupyter_server_config.json"
 
 # --- state ---------------------------------------------------------------------------------------
@@ -188,5 +191,6 @@ CERTIFICATE_TIMER_UNIT = "jupyterhub-certificate.timer"
 CERTIFICATE_PATH_UNIT = "jupyterhub-certificate.path"
 ACME_UNIT = "jupyterhub-acme.service"
 USERS_SLICE = "jupyterusers.slice"
-LIMITS_DROP_IN = UNITS / "jupyterusers-.slice.d" / "50-limits.conf"
-"""What systemd reads for the slice of every user."""
+LIMITS_DROP_IN = UNITS / "jupyterusers-.slice.d" / "10-limits.conf"
+"""What systemd reads for the slice of every user. What it is told of one of them it keeps as 50-NAME.conf, and of two
+files the one whose name comes later counts."""

@@ -1,4 +1,4 @@
-"""A file of settings beside units' own, for all whose names begin alike: jupyterusers-.slice.d/50-limits.conf."""
+"""A file of settings beside units' own, for all whose names begin alike: jupyterusers-.slice.d/10-limits.conf."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_all_is_numbers_of_which_the_larger_gives_more() -> None:
 
 def test_what_systemd_reads() -> None:
     made = limits.resources(configured("limits: {default: {memory: 2G, cpu: 1.5, tasks: unlimited}}"))
-    text = next(r.text for r in made if isinstance(r, File) and r.path.name == "50-limits.conf")
+    text = next(r.text for r in made if isinstance(r, File) and r.path.name == "10-limits.conf")
     settings = [line for line in text.splitlines() if line and not line.startswith(("#", "["))]
     assert settings == [
         f"MemoryHigh={limits.soft_mark(2 * G)}",
