@@ -12,18 +12,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.system.machine import Machine
 from tests.system.machine_process import MachineProblem, Result, run
-
-PACKAGES: Mapping[str, str] = {
-    "e2fsprogs": "mke2fs",
-    "openssh-client": "ssh",
-    "qemu-system-x86": "qemu-system-x86_64",
-}
-"""Debian's packages that this takes, each with the program that shows it is there."""
 
 BOOT_SECONDS = 400
 DISK_GB = 6
