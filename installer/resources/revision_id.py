@@ -16,8 +16,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 _KEEPING = ("errors", "files", "paths", "process", "refreshes", "systemd")
 """What the code that keeps the certificate fresh (installer/pki) stands on."""
 
-_PROGRAMS = {"sudospawner-singleuser": "sudospawner_singleuser.py"}
-"""Our programs in the environment's own bin (sudospawner looks for this one beside itself), and their sources."""
+_PROGRAMS = {
+    "sudospawner-mediator": "sudospawner_mediator.py",
+    "sudospawner-singleuser": "sudospawner_singleuser.py",
+    "jupyterhub-singleuser-quick": "jupyterhub_singleuser_quick.py",
+}
+"""Our programs in the environment's own bin (the mediator looks for the second beside itself), and their sources."""
 
 
 @dataclass(frozen=True)
