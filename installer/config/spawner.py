@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
-
-from installer.config.kinds import Unfit
 from installer.config.section import Section, setting
 from installer.config.spawner_values import VariableNames
 from installer.config.tls_values import Switch
-
-_OF_SYSTEMD = ("private_tmp", "no_new_privileges", "environment")
 
 
 class Spawner(Section):
@@ -51,10 +46,3 @@ class Spawner(Section):
     def has_private_tmp(self) -> bool:
         """Whether each server has a /tmp of its own."""
         return self.kind == "systemd" and self.private_tmp is not False
-
-    @model_validator(mode="after")
-    def _options_fit_the_kind(self) -> Spawner:
-        for name in _OF_SYSTEMD:
-            if self.by_sudo and getattr(self, name):
-                raise Unfit("beside kind: sudo", expected="kind: systemd with it", below=(name,))
-        return self

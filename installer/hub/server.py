@@ -3,6 +3,8 @@
 jupyterhub's code for servers shares modules with the hub, and so every server would read in the hub's pages, its
 database layer and SQLAlchemy, none of which it ever uses: half of its start, and a fifth of its memory. Nothing of
 jupyterhub's or SQLAlchemy's is changed: whatever does ask for something of them gets the real thing, later.
+
+It stands in the environment's bin as jupyterhub-singleuser-quick, and is run by the environment's own Python.
 """
 
 from __future__ import annotations
@@ -50,3 +52,7 @@ def main() -> None:
     """Be jupyterhub-singleuser."""
     stand_in()
     importlib.import_module("jupyterhub.singleuser").main()
+
+
+if __name__ == "__main__":
+    main()

@@ -17,9 +17,9 @@ _KEEPING = ("errors", "files", "paths", "process", "refreshes", "systemd")
 """What the code that keeps the certificate fresh (installer/pki) stands on."""
 
 _PROGRAMS = {
-    "sudospawner-mediator": "sudospawner_mediator.py",
-    "sudospawner-singleuser": "sudospawner_singleuser.py",
-    "jupyterhub-singleuser-quick": "jupyterhub_singleuser_quick.py",
+    "sudospawner-mediator": "libexec/sudospawner_mediator.py",
+    "sudospawner-singleuser": "libexec/sudospawner_singleuser.py",
+    "jupyterhub-singleuser-quick": "hub/server.py",
 }
 """Our programs in the environment's own bin (the mediator looks for the second beside itself), and their sources."""
 
@@ -56,9 +56,7 @@ def read_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> In
         proxy_package=(locks / "proxy" / "package.json").read_bytes(),
         proxy_lock=(locks / "proxy" / "package-lock.json").read_bytes(),
         modules={str(file.relative_to(ours)): file.read_bytes() for file in modules},
-        programs={
-            name: (checkout / "installer" / "libexec" / source).read_bytes() for name, source in _PROGRAMS.items()
-        },
+        programs={name: (ours / source).read_bytes() for name, source in _PROGRAMS.items()},
         python=python,
         machine=machine,
     )

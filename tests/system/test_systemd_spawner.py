@@ -166,11 +166,11 @@ def test_tmp_is_the_servers_own(campus: Machine, lin: Visitor) -> None:
 
 
 def test_named_server_is_a_service_beside(campus: Machine, lin: Visitor) -> None:
-    assert lin.api("POST", f"/hub/api/users/{LIN}/servers/exam 1").status_code in {201, 202}
-    unit = r"jupyter-lin:exam\x201.service"
-    until("the second server", lambda: lin.hub_user()["servers"].get("exam 1", {}).get("ready"))
+    assert lin.api("POST", f"/hub/api/users/{LIN}/servers/exam-1").status_code in {201, 202}
+    unit = "jupyter-lin:exam-1.service"
+    until("the second server", lambda: lin.hub_user()["servers"].get("exam-1", {}).get("ready"))
     assert shown(campus, unit, "ActiveState") == shown(campus, SERVICE, "ActiveState") == "active"
-    assert lin.api("DELETE", f"/hub/api/users/{LIN}/servers/exam 1").status_code in {202, 204}
+    assert lin.api("DELETE", f"/hub/api/users/{LIN}/servers/exam-1").status_code in {202, 204}
     until("it to stop", lambda: unit not in units(campus))
     assert lin.server_answers()
 
