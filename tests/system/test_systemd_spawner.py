@@ -15,6 +15,7 @@ import pytest
 from installer.libexec.start_helper import LONGEST_REQUEST, LONGEST_VALUE
 from tests.system.conftest import Applied
 from tests.system.machine import Machine
+from tests.system.machine_exposure import exposure
 from tests.system.machine_person import ADMIN, CONFIG, add_person, apply
 from tests.system.visitor import Visitor, until
 
@@ -333,6 +334,11 @@ def test_person_without_a_home_is_told_so(campus: Machine) -> None:
         ida.login(IDA, PASSWORD)
         answer = ida.api("POST", f"/hub/api/users/{IDA}/server")
     assert f"does not belong to {IDA}" in answer.text
+
+
+@pytest.mark.parametrize(("unit", "most"), [("jupyterhub.service", 1.5), ("jupyterhub-start@1.service", 2.0)])
+def test_unit_is_as_closed_as_it_can_be(campus: Machine, unit: str, most: float) -> None:
+    assert exposure(campus, unit) <= most
 
 
 # --- and back ------------------------------------------------------------------------------------------
