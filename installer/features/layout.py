@@ -81,8 +81,9 @@ exists for a few seconds of every apply that changes something. The units of `ac
 `auth.create_accounts`, and with every `auth.provider` but `pam`, as is the key of `sign-in`; those of `backup` once
 `backup.every` is set, the files of `branding` once one of its keys is, in a directory named after what is in them;
 the units of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
-what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}` in its
-place).
+with `spawner.kind: systemd`, `{paths.START_SOCKET_UNIT}` with its service and program is in the place of sudo's rule
+and of the other two helpers of `spawning`; what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it
+is `{paths.CERTIFICATE_PATH_UNIT}` in its place).
 """
 
 _BESIDE = f"""\
@@ -98,7 +99,7 @@ _BESIDE = f"""\
 | `{paths.MAINTENANCE_PAGE}` | root | there while the site is [closed](../how-to/maintenance.md) |
 | `{paths.BACKUPS}/` | root, 0700 | [backups](../how-to/backup.md), unless `backup.directory` says otherwise |
 | `{paths.INSTALLER_RUN}/` | root | candidates of files while they are checked |
-| `{_SLICE}-UID.slice` | the user | a slice for each user, a scope in it for each server |
+| `{_SLICE}-UID.slice` | the user | a slice for each user, a scope or service in it for each server |
 
 ## What listens
 

@@ -84,6 +84,8 @@ TMPFILES = Path("/etc/tmpfiles.d/jupyterhub.conf")
 # --- programs and environments -------------------------------------------------------------------
 OPT = Path("/opt/jupyter")
 VENV = OPT / ".venv"
+MEDIATOR = VENV / "bin" / "sudospawner-mediator"
+"""What sudo may start, as a member."""
 REVISIONS = OPT / "revisions"
 SERVER_REVISIONS = REVISIONS / "server"
 CERTBOT_REVISIONS = REVISIONS / "certbot"
@@ -149,6 +151,7 @@ PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
+START_SOCKET = Path("/run/jupyterhub-start.sock")
 ACCOUNT_SOCKET = Path("/run/jupyterhub-account.sock")
 APPS_SOCKET = Path("/run/jupyterhub-apps.sock")
 NOTIFY_HOME = Path("/run/jupyterhub-notify")
@@ -177,6 +180,7 @@ CULLER_UNIT = "jupyterhub-culler.service"
 PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
+START_SOCKET_UNIT = "jupyterhub-start.socket"
 ACCOUNT_SOCKET_UNIT = "jupyterhub-account.socket"
 NOTIFY_UNIT = "jupyterhub-notify-failed@.service"
 NGINX_UNIT = "nginx.service"

@@ -62,10 +62,12 @@ def main() -> None:
     """Adopt, take limits on, connect the output, become the server."""
     take_on(move_into_own_scope())
     # The revision itself, not the .venv link that led here: what runs must not change when the link moves on.
-    server = Path(__file__).resolve().parent / "jupyterhub-singleuser"
+    here = Path(__file__).resolve().parent
+    # -X no_debug_ranges: columns within lines, for tracebacks, take memory. Kernels are processes of their own.
+    server = [str(here / "python"), "-I", "-X", "no_debug_ranges", str(here / "jupyterhub-singleuser-quick")]
     name = pwd.getpwuid(os.getuid()).pw_name
     journal = ["/usr/bin/systemd-cat", f"--identifier=jupyter-{name}", "--priority=info"]
-    os.execv(journal[0], [*journal, str(server), *sys.argv[1:]])  # noqa: S606 - that is the point
+    os.execv(journal[0], [*journal, *server, *sys.argv[1:]])  # noqa: S606 - that is the point
 
 
 if __name__ == "__main__":

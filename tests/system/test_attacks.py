@@ -625,7 +625,7 @@ def test_sudo_never_leads_to_root_under_another_name(campus: Machine) -> None:
     campus.run("id toor2 || useradd -o -u 0 -G jupyterhub-users toor2; gpasswd --add root jupyterhub-users")
     try:
         for name in ("toor2", "root", "#0"):
-            words = ["sudo", "-n", "-u", name, "/opt/jupyter/.venv/bin/sudospawner", "--help"]
+            words = ["sudo", "-n", "-u", name, "/opt/jupyter/.venv/bin/sudospawner-mediator", "--help"]
             assert not campus.run(words, user=HUB, cwd="/", check=False).ok, name
     finally:
         campus.run("gpasswd --delete root jupyterhub-users; sed -i /^toor2:/d /etc/passwd /etc/shadow; "
@@ -656,7 +656,8 @@ def test_service_sees_no_home_and_changes_no_program(campus: Machine, unit: str,
 
 
 def test_taken_over_hub_starts_nothing_with_sudo_itself(campus: Machine) -> None:
-    refused = inside(campus, "jupyterhub.service", HUB, f"sudo -n -u {GRACE} /opt/jupyter/.venv/bin/sudospawner --help")
+    words = f"sudo -n -u {GRACE} /opt/jupyter/.venv/bin/sudospawner-mediator --help"
+    refused = inside(campus, "jupyterhub.service", HUB, words)
     assert not refused.ok
 
 

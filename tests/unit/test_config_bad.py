@@ -17,7 +17,7 @@ PATH = "a path such as / or /jupyter/"
 NAME = "an account name such as ada"
 NAMES = "a list of account names such as [ada, grace]"
 DURATION = "a duration such as 1h, 30m or 90s"
-TOP = "a section with any of hub, auth, tls, web, branding, limits, culler"
+TOP = "a section with any of hub, auth, tls, web, branding, spawner, limits, culler"
 ONE_OF_HUB = "one of domain, base_url, admin_users"
 
 

@@ -69,6 +69,11 @@ VARIANTS = {
     "below a path": site(Config(hub=Hub(base_url="/jupyter/", domain="hub.example.com"))),
     "own admin": site(admin=Admin(paths.OWN_ADMIN, own=True, reason="nobody ran sudo")),
     "beside others": site(sites=Sites(foreign=(OTHER,), stock_enabled=True)),
+    "without sudo": site(
+        Config.model_validate(
+            {"spawner": {"kind": "systemd", "no_new_privileges": True, "environment": ["HTTPS_PROXY"]}}
+        )
+    ),
     "with backups": site(Config(backup=Backup(every="daily")), checkout=Path("/usr/local/lib/100% ours")),
     "with apps": site(
         Config.model_validate(
