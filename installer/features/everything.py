@@ -18,6 +18,7 @@ from installer.features import (
     passwords,
     proxy,
     server,
+    shared,
     sign_in,
     spawning,
     tls,
@@ -43,6 +44,7 @@ FEATURES = (
     web,
     forward,
     backup,
+    shared,
     kernels,
 )
 

@@ -45,6 +45,8 @@ ETC = Path("/etc/jupyterhub")
 CONFIG_FILE = ETC / "installer.yaml"
 HUB_CONFIG = ETC / "jupyterhub_config.py"
 CONF_D = ETC / "conf.d"
+SKELETON = ETC / "skel"
+"""What new homes get besides what is in /etc/skel; the admin's."""
 SECRETS = ETC / "secrets"
 TLS = ETC / "tls"
 CA_CERTIFICATE = TLS / "ca.crt"
@@ -60,6 +62,8 @@ INSTALLER_TOKEN = SECRETS / "installer_token"
 PEOPLE_TOKEN = SECRETS / "people_token"
 APPS_TOKEN = SECRETS / "apps_token"
 APPS_RULES = ETC / "apps.json"
+CULLER_RULES = ETC / "culler.json"
+"""Whose servers are stopped when."""
 AUTH_RULES = ETC / "auth.json"
 """Who gets in, and as whom: what the hub reads, and what `installer user allowed` asks."""
 CLIENT_SECRET = SECRETS / "client_secret"
@@ -101,6 +105,8 @@ OTHER_KERNELSPECS = (Path("/usr/local/share/jupyter/kernels"), Path("/usr/share/
 """Where other packages put kernelspecs, which servers see too."""
 JUPYTER_ETC = OPT / "etc" / "jupyter"
 SERVER_SETTINGS = JUPYTER_ETC / "jupyter_server_config.json"
+SERVER_EXTENSIONS = JUPYTER_ETC / "jupyter_server_config.d" / "jupyterhub.json"
+"""Which extensions of ours users' servers load; where Jupyter merges such lists, rather than takes the first."""
 
 # --- state ---------------------------------------------------------------------------------------
 TIMER_STAMPS = Path("/var/lib/systemd/timers")
