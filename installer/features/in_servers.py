@@ -18,12 +18,10 @@ Settings = dict[str, dict[str, object]]
 
 def settings(config: Config) -> Settings:
     """All of it, but for what has to do with kernels' names."""
-    return {**_activity(config.culler), **_shared(config.shared)}
-
-
-def extensions() -> Settings:
-    """The extensions of ours that they load; Jupyter's own come with their packages."""
-    return {"ServerApp": {"jpserver_extensions": {EXTENSION: True}}}
+    # Here, and not in jupyter_server_config.d, so that nobody's own config switches it off: whoever did would be taken
+    # for idle at work. Other extensions of theirs are found as ever.
+    loaded: Settings = {"ServerApp": {"jpserver_extensions": {EXTENSION: True}}}
+    return {**loaded, **_activity(config.culler), **_shared(config.shared)}
 
 
 def _activity(culler: Culler) -> Settings:

@@ -48,8 +48,6 @@ def resources(site: Site) -> tuple[Resource, ...]:
         Directory(feature=FEATURE, path=paths.JUPYTER_ETC.parent),
         Directory(feature=FEATURE, path=paths.JUPYTER_ETC),
         server_settings(site.config),
-        Directory(feature=FEATURE, path=paths.SERVER_EXTENSIONS.parent),
-        _server_extensions(),
         # Last: people work while these are built.
         *(_kernel(request) for request in site.kernels),
     )
@@ -66,12 +64,6 @@ def server_settings(config: Config) -> File:
     kernelspec = read_request(entry, config.channels).kernelspec if entry else _SERVERS_OWN
     settings = {"MultiKernelManager": {"default_kernel_name": kernelspec}, **in_servers.settings(config)}
     return File(feature=FEATURE, path=paths.SERVER_SETTINGS, text=json.dumps(settings, indent=1) + "\n")
-
-
-def _server_extensions() -> File:
-    """Those of ours; Jupyter's own come with their packages."""
-    text = json.dumps(in_servers.extensions(), indent=1) + "\n"
-    return File(feature=FEATURE, path=paths.SERVER_EXTENSIONS, text=text)
 
 
 def _builder() -> tuple[Resource, ...]:

@@ -105,8 +105,6 @@ OTHER_KERNELSPECS = (Path("/usr/local/share/jupyter/kernels"), Path("/usr/share/
 """Where other packages put kernelspecs, which servers see too."""
 JUPYTER_ETC = OPT / "etc" / "jupyter"
 SERVER_SETTINGS = JUPYTER_ETC / "jupyter_server_config.json"
-SERVER_EXTENSIONS = JUPYTER_ETC / "jupyter_server_config.d" / "jupyterhub.json"
-"""Which extensions of ours users' servers load; where Jupyter merges such lists, rather than takes the first."""
 
 # --- state ---------------------------------------------------------------------------------------
 TIMER_STAMPS = Path("/var/lib/systemd/timers")

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.system.browser import SITE, chromium, open_lab, open_notebook, run_cell
 from tests.system.conftest import Applied
@@ -107,6 +108,7 @@ def test_what_is_at_work_is_spared(campus: Machine, tmp_path: Path) -> None:
         behind.close()
         begin(campus, stack, EXEMPT)
         begin(campus, stack, SLOW)
+        expect.set_options(timeout=60_000)
         page = stack.enter_context(chromium(campus, tmp_path)).pages[0]
         page.goto(f"https://{SITE}/")
         open_notebook(page, open_lab(page, Person(TAB, PASSWORD)), "Python 3 (ipykernel)")

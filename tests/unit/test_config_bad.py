@@ -275,7 +275,7 @@ CASES = {
         "shared:\n- path: /etc/data\n", 2, "shared[0].path", "the system's", "a shared directory's", '"/etc/data"'
     ),
     "shared hub": Bad(
-        "shared: [{path: /opt/jupyter/data}]\n", 1, "shared[0].path", "the system's, or one of the hub's own", "a shared directory's",
+        "shared: [{path: /opt/jupyter/data}]\n", 1, "shared[0].path", "the system's, or one of", "a shared",
         '"/opt/jupyter/data"',
     ),
     "shared top": Bad(
