@@ -121,7 +121,8 @@ def nearest(path: KeyPath) -> Key | None:
     """The key that somebody who wrote an unknown one most likely meant."""
     *section, name = _names(path)
     siblings = {key.path[len(section)]: key for key in reversed(_every_key()) if key.is_below(tuple(section))}
-    anywhere = {key.path[-1]: key for key in _every_key()}
+    # The first of a name: a section's own rather than that of entries in it.
+    anywhere = {key.path[-1]: key for key in reversed(_every_key())}
     in_full = {key.name: key for key in _every_key()}
     for word, candidates in (
         (name, siblings),

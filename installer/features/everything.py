@@ -19,6 +19,7 @@ from installer.features import (
     passwords,
     proxy,
     server,
+    shared,
     sign_in,
     spawning,
     tls,
@@ -45,6 +46,7 @@ FEATURES = (
     web,
     forward,
     backup,
+    shared,
     kernels,
 )
 

@@ -12,6 +12,7 @@ from installer.config.apps import App
 from installer.config.auth import Allow, Auth
 from installer.config.branding import Branding
 from installer.config.models import Backup, Config, Hub, Notify, Tls
+from installer.config.shared import SharedDirectory
 from installer.engine.resource import Resource
 from installer.features import branding
 from installer.features.everything import FEATURES, desired
@@ -42,6 +43,7 @@ _EXAMPLE = Site(
         backup=Backup(every="daily"),
         branding=Branding(logo="/etc/jupyterhub/branding/logo.svg"),
         apps=(App(path="/app/", upstream="http://127.0.0.1:7001"),),
+        shared=(SharedDirectory(path="/srv/shared"), SharedDirectory(path="/srv/data", read_only=True)),
     ),
     facts=HostFacts(
         systemd=257,
@@ -81,9 +83,9 @@ exists for a few seconds of every apply that changes something. The units of `ac
 `auth.create_accounts`, and with every `auth.provider` but `pam`, as is the key of `sign-in`; those of `backup` once
 `backup.every` is set, the files of `branding` once one of its keys is, in a directory named after what is in them;
 the units of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
-with `spawner.kind: systemd`, `{paths.START_SOCKET_UNIT}` with its service and program is in the place of sudo's rule
-and of the other two helpers of `spawning`; what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it
-is `{paths.CERTIFICATE_PATH_UNIT}` in its place).
+what is `shared` is what the config says; with `spawner.kind: systemd`, `{paths.START_SOCKET_UNIT}` with its service and
+program is in the place of sudo's rule and of the other two helpers of `spawning`; what has to do with certbot, with
+`tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}` in its place).
 """
 
 _BESIDE = f"""\

@@ -34,6 +34,7 @@ _CLASSES = {
     "person": "account.Person",
     "secret": "secret.Secret",
     "service": "unit.Service",
+    "shared-directory": "shared_directory.SharedDirectory",
     "site": "nginx_site.NginxSite",
     "unit": "unit.UnitFile",
 }

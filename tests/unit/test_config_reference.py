@@ -70,7 +70,8 @@ def test_show_can_be_read_back(text: str, tmp_path: Path) -> None:
 def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
     config = loaded(
         tmp_path,
-        "hub: {base_url: /lab/}\nculler: {timeout: 5400s, max_age: 0}\n"
+        "hub: {base_url: /lab/}\nculler: {timeout: 5400s, max_age: 0, groups: [{group: gpu, timeout: 480m}]}\n"
+        "shared: [{variable: A, path: /srv/a}]\n"
         "kernels:\n- {name: r}\n- {packages: [numpy], name: science, pip: []}\n"
         "apps: [{path: /x/, upstream: 'unix:/run/x', read_timeout: 480h}]\n",
     )
@@ -153,6 +154,13 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  timeout: 1h30m\n"
         "  max_age: 0\n"
         "  # every: half of the shorter of the two, at most 5m  (default)\n"
+        "  warning: 10m  # default\n"
+        "  spare_busy: true  # default\n"
+        "  spare_open: false  # default\n"
+        "  kernel_timeout: 0  # default\n"
+        "  terminal_timeout: 0  # default\n"
+        "  groups: [{group: gpu, timeout: 8h}]\n"
+        "  exempt: []  # default\n"
         "notify:\n"
         "  # command: none  (default)\n"
         "  # mail: nowhere  (default)\n"
@@ -160,6 +168,7 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  # every: never  (default)\n"
         "  keep: 14  # default\n"
         "  directory: /var/backups/jupyterhub  # default\n"
+        "shared: [{path: /srv/a, variable: A}]\n"
         "keep: []  # default\n"
         "channels: [conda-forge]  # default\n"
         "kernels: [r, {name: science, packages: [numpy]}]\n"
