@@ -17,7 +17,6 @@ _ALWAYS = (
     paths.HUB_UNIT,
     paths.PROXY_UNIT,
     paths.CULLER_UNIT,
-    paths.PAM_SOCKET_UNIT,
     paths.SUDO_SOCKET_UNIT,
     paths.ADOPT_SOCKET_UNIT,
 )
@@ -29,10 +28,12 @@ def units(site: Site | None) -> tuple[str, ...]:
     """The units that have to run; without a site that is known, those that every one has."""
     gate = (paths.APPS_SOCKET_UNIT, paths.APPS_UNIT) if site is not None and gated(site.config) else ()
     accounts = (paths.ACCOUNT_SOCKET_UNIT,) if site is not None and site.creates_accounts else ()
+    passwords = (paths.PAM_SOCKET_UNIT,) if site is None or site.checks_passwords else ()
+    helpers = (*passwords, *accounts)
     if site is not None and not site.has_nginx:
-        return (*_ALWAYS, *accounts, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)
+        return (*_ALWAYS, *helpers, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)
     certificate = () if site is not None and site.behind else (paths.CERTIFICATE_TIMER_UNIT,)
-    return (*_ALWAYS, *accounts, *gate, paths.NGINX_UNIT, *certificate)
+    return (*_ALWAYS, *helpers, *gate, paths.NGINX_UNIT, *certificate)
 
 
 def front(site: Site) -> httpx.Client:

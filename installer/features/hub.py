@@ -39,6 +39,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
             "installer/hub/jupyterhub_config.py.j2",
             base_url=site.config.hub.base_url,
             admin_users=site.admin_users,
+            admin_access=site.config.hub.admin_access,
             gated=gated(site.config),
             logo=branding.logo(site),
             template_paths=branding.template_paths(site),
@@ -56,7 +57,9 @@ def resources(site: Site) -> tuple[Resource, ...]:
         ),
     )
     secrets = _secrets(site)
-    sockets = [paths.PAM_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT]
+    sockets = [paths.ADOPT_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT]
+    if site.checks_passwords:
+        sockets.append(paths.PAM_SOCKET_UNIT)
     if site.creates_accounts:
         sockets.append(paths.ACCOUNT_SOCKET_UNIT)
     unit = unit_file(FEATURE, paths.HUB_UNIT, site, sockets=sockets, secrets=[secret.name for secret in secrets])
