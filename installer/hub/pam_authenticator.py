@@ -80,7 +80,7 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
             raise web.HTTPError(
                 403, "Your password is right, but you can't use this hub. Please ask its administrator."
             )
-        return {"name": name, "admin": decision.admin}
+        return self._as_member(name, decision)
 
     def _decide(self, name: str) -> Decision:
         person = Person(name, name, uid_of(name), groups_of(name))
@@ -110,4 +110,8 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
         if not decision.allowed:
             self.log.warning("%s has to log in again: %s", user.name, decision.why)
             return False
-        return {"name": user.name, "admin": decision.admin}
+        return self._as_member(user.name, decision)
+
+    def _as_member(self, name: str, decision: Decision) -> dict[str, Any]:
+        """What JupyterHub is told of somebody; conf.d may name admins, too."""
+        return {"name": name, "admin": decision.admin or name in self.admin_users}

@@ -395,9 +395,10 @@ def test_another_name_here_keeps_whose_it_is(campus: Machine) -> None:
 def test_a_table_of_people_from_elsewhere(campus: Machine) -> None:
     """Whoever is in it has the account that it says, with its groups, from the first login on."""
     words = "{file: /etc/jupyterhub/userlist"
+    campus.put("/etc/jupyterhub/names", "# who is who\n")
+    campus.put("/etc/jupyterhub/userlist", "grace")
     configure(campus, OIDC.replace("{groups: [students]", words) + "  names: {map: /etc/jupyterhub/names}\n")
     campus.run(["groupadd", "physics"])
-    campus.put("/etc/jupyterhub/userlist", "grace")
     campus.put("/root/course.csv", "\ufeffname,groups,identity\neveline,physics,eve\nlena2,,nobody@example.org\n")
     dry = installer(campus, "user", "import", "/root/course.csv", "--dry-run")
     assert "+ /etc/jupyterhub/names: eve eveline" in dry.stdout
