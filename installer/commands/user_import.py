@@ -157,7 +157,7 @@ def _refuse_idle_identities(path: Path, rows: Sequence[Row], auth: Auth) -> None
     if auth.names.map is None:
         raise UsageProblem(
             f"{what}: {paths.CONFIG_FILE} names no file for that",
-            "sudo touch /etc/jupyterhub/names, write auth: {names: {map: /etc/jupyterhub/names}}, and run: installer apply",
+            "sudo touch /etc/jupyterhub/names; write auth: {names: {map: /etc/jupyterhub/names}}; then apply",
         )
 
 
