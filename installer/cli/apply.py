@@ -115,7 +115,7 @@ def _login_lines(site: Site) -> list[str]:
     if not site.config.auth.is_oauth:
         return [
             f"  log in    members of the group {paths.MEMBERS_GROUP}, with the password they have on this machine;",
-            f"            add one: sudo gpasswd --add NAME {paths.MEMBERS_GROUP}",
+            "            add one: sudo python3 -m installer user add NAME",
         ]
     # An HTTP client, which a run with nothing to do needn't wait for.
     from installer.commands.login_provider import notes  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""installer user: the people of the hub: add, list, disable, enable, remove; their passwords and groups."""
+"""installer user: the people of the hub: add, list, disable, enable, remove; their passwords and groups; admins."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from rich.markup import escape
 
 from installer.cli import output, user_allowed
 from installer.cli.arguments import Commands, add_verb
-from installer.commands import user, user_accounts, user_import, user_list
+from installer.commands import user, user_accounts, user_admin, user_import, user_list
 from installer.commands.alone import alone
+from installer.config.load import load
 from installer.host import paths
 from installer.host.errors import ExitCode, UsageProblem
+from installer.host.invoker import asking
 
 _LONGEST_PASSWORD = 512
 """Where PAM itself stops (PAM_MAX_RESP_SIZE)."""
@@ -43,12 +45,15 @@ def register(commands: Commands) -> None:
 
     adding = of_one("add", run_add, "let somebody in; the account is made where there is none")
     adding.add_argument("--group", action="append", default=[], metavar="G", help="a group to put them into as well")
+    adding.add_argument("--admin", action="store_true", help="make them an admin of the hub as well")
     setting = of_one("reset-password", run_reset_password, "give somebody a new password, and show it once")
     for each in (adding, setting):
         each.add_argument("--password-file", metavar="FILE", help="take it from its first line; - is standard input")
 
     of_one("disable", run_disable, "let somebody in no more for now, and end their server; account and files stay")
     of_one("enable", run_enable, "let somebody in again")
+    appointing = of_one("admin", run_admin, "make somebody an admin of the hub, or none any more")
+    appointing.add_argument("way", choices=["on", "off"], help="whether they are to be one")
     renaming = of_one("rename", run_rename, "give somebody another name; their server is ended, files and groups stay")
     renaming.add_argument("new", metavar="NEW", help="the new name")
     removing = of_one("remove", run_remove, "take somebody away: server, what the hub has of them, and the account")
@@ -60,9 +65,12 @@ def register(commands: Commands) -> None:
     removing.add_argument("--yes", "-y", action="store_true", help="don't ask, also on a terminal")
 
     importing = verb("import", run_import, "let in all whom a table names; what is done already is left")
-    importing.add_argument("file", type=Path, metavar="FILE.csv", help="its first line is: name,groups")
+    importing.add_argument("file", type=Path, metavar="FILE.csv", help="its first line is: name,groups[,identity]")
     importing.add_argument("--passwords", type=Path, metavar="FILE", help="a new file for the first passwords")
     importing.add_argument("--dry-run", action="store_true", help="show what would change, and change nothing")
+
+    for each in (adding, setting, importing):
+        each.add_argument("--one-time", action="store_true", help="have another password chosen at the first login")
 
     group = verbs.add_parser("group", help="groups of people", description="groups of people")
     ways = group.add_subparsers(title="verbs", metavar="VERB", required=True)
@@ -85,7 +93,15 @@ def run_add(arguments: argparse.Namespace) -> int:
     """Add somebody."""
     password = _password(arguments.password_file)
     with alone("user add"):
-        added = user.add(arguments.name, arguments.group, password)
+        added = user.add(arguments.name, arguments.group, password, once=arguments.one_time)
+    # Before anything else can go wrong: it is shown once.
+    _tell_added(added)
+    if arguments.admin:
+        _appoint(arguments.name)
+    return ExitCode.DONE
+
+
+def _tell_added(added: user.Added) -> None:
     if not added.changed:
         output.out.print(f"{escape(added.name)} is in already: nothing to do.")
     elif not added.made:
@@ -93,14 +109,32 @@ def run_add(arguments: argparse.Namespace) -> int:
     else:
         output.out.print(f"The account {escape(added.name)} was made, and may log in.")
     _tell(added.password)
+
+
+def run_admin(arguments: argparse.Namespace) -> int:
+    """Make somebody an admin, or none."""
+    if arguments.way == "on":
+        _appoint(arguments.name)
+        return ExitCode.DONE
+    with alone("user admin"):
+        changed = user_admin.dismiss(arguments.name, asking(), output.Progress())
+    name = escape(arguments.name)
+    output.out.print(f"{name} is no admin any more." if changed else f"{name} is no admin: nothing to do.")
     return ExitCode.DONE
+
+
+def _appoint(name: str) -> None:
+    with alone("user admin"):
+        changed = user_admin.appoint(name, asking(), output.Progress())
+    told = "is an admin of the hub" if changed else "is an admin already: nothing to do"
+    output.out.print(f"{escape(name)} {told}.")
 
 
 def run_reset_password(arguments: argparse.Namespace) -> int:
     """Give a new password."""
     password = _password(arguments.password_file)
     with alone("user reset-password"):
-        made = user.reset_password(arguments.name, password)
+        made = user.reset_password(arguments.name, password, once=arguments.one_time)
     output.out.print(f"{escape(arguments.name)} has a new password.")
     _tell(made)
     return ExitCode.DONE
@@ -148,7 +182,7 @@ def run_enable(arguments: argparse.Namespace) -> int:
 def run_rename(arguments: argparse.Namespace) -> int:
     """Give somebody another name."""
     with alone("user rename"):
-        user.rename(arguments.name, arguments.new)
+        user.rename(arguments.name, arguments.new, asking(), output.Progress())
     output.out.print(f"{escape(arguments.name)} is {escape(arguments.new)} now, with the same password.")
     return ExitCode.DONE
 
@@ -161,7 +195,13 @@ def run_remove(arguments: argparse.Namespace) -> int:
             output.out.print("Nothing was changed.")
             return ExitCode.DONE
     with alone("user remove"):
-        stays = user.remove(arguments.name, archive=arguments.archive_home, delete_home=arguments.delete_home)
+        stays = user.remove(
+            arguments.name,
+            asking(),
+            output.Progress(),
+            archive=arguments.archive_home,
+            delete_home=arguments.delete_home,
+        )
     output.out.print(f"{escape(arguments.name)} is gone.")
     if stays:
         output.out.print(
@@ -174,18 +214,24 @@ def run_remove(arguments: argparse.Namespace) -> int:
 def run_import(arguments: argparse.Namespace) -> int:
     """Add many."""
     with alone("user import"):
-        wished = user_import.prepare(arguments.file)
+        auth = load(paths.CONFIG_FILE).auth
+        wished = user_import.prepare(arguments.file, auth)
         for row in wished.make:
-            output.out.print(f"[green]+[/] {escape(row.name)}  {escape(' '.join(row.groups))}")
+            output.out.print(f"[green]+[/] {escape(row.name)}  {escape(' '.join((row.identity, *row.groups)).strip())}")
         for row in wished.join:
             output.out.print(f"[yellow]~[/] {escape(row.name)}  {escape(' '.join((paths.MEMBERS_GROUP, *row.groups)))}")
+        for file, lines in ((auth.names.map, wished.pairs), (auth.allow.file, wished.admitted)):
+            for line in lines:
+                output.out.print(f"[green]+[/] {escape(str(file))}: {escape(line)}")
         make, join, there = len(wished.make), len(wished.join), len(wished.there)
         output.out.print(f"{make} accounts to make, {join} to put into groups, {there} in already.")
-        if arguments.dry_run or not (wished.make or wished.join):
+        if arguments.dry_run or wished.empty:
             return ExitCode.DONE
         progress = output.Progress()
-        user_import.carry_out(wished, arguments.passwords, lambda row: progress.step(row.name))
-    if wished.make:
+        user_import.carry_out(
+            wished, auth, arguments.passwords, lambda row: progress.step(row.name), once=arguments.one_time
+        )
+    if wished.with_password:
         output.out.print(f"Their passwords are in {escape(str(arguments.passwords))}: hand them out, then delete it.")
     return ExitCode.DONE
 

@@ -43,9 +43,24 @@ def ask(name: str, groups: Sequence[str], organizations: Sequence[str], emails: 
 
 def owners() -> dict[str, str]:
     """What those are called at the login provider who have accounts by it, for each account. Raises Problem."""
-    if not paths.AUTH_RULES.exists():
-        return {}
-    python = str(paths.VENV.resolve() / "bin" / "python")
-    done = run([python, "-I", "-m", "installer.hub.owners", str(paths.HUB_DATABASE)], user=paths.HUB_USER)
-    found: dict[str, str] = json.loads(done.stdout)
+    found: dict[str, str] = json.loads(_owners() or "{}")
     return found
+
+
+def hand_over(account: str, new: str) -> None:
+    """Note that whose an account was, that one's is the new one. Raises Problem."""
+    _owners("--moved", account, new)
+
+
+def disown(account: str) -> None:
+    """Forget whose an account was. Raises Problem."""
+    _owners("--gone", account)
+
+
+def _owners(*words: str) -> str:
+    """Ask the hub's database, as the hub's account: what that has put there, root doesn't open."""
+    if not paths.AUTH_RULES.exists():
+        return ""
+    python = str(paths.VENV.resolve() / "bin" / "python")
+    command = [python, "-I", "-m", "installer.hub.owners", *words, str(paths.HUB_DATABASE)]
+    return run(command, user=paths.HUB_USER).stdout

@@ -18,7 +18,6 @@ _ALWAYS = (
     paths.HUB_UNIT,
     paths.PROXY_UNIT,
     paths.CULLER_UNIT,
-    paths.PAM_SOCKET_UNIT,
 )
 WAIT = 60.0
 TIMEOUT = 10.0
@@ -29,10 +28,12 @@ def units(site: Site | None) -> tuple[str, ...]:
     gate = (paths.APPS_SOCKET_UNIT, paths.APPS_UNIT) if site is not None and gated(site.config) else ()
     spawning = spawning_sockets(site.config) if site is not None else ()
     accounts = (paths.ACCOUNT_SOCKET_UNIT,) if site is not None and site.creates_accounts else ()
+    passwords = (paths.PAM_SOCKET_UNIT,) if site is None or site.checks_passwords else ()
+    helpers = (*spawning, *passwords, *accounts)
     if site is not None and not site.has_nginx:
-        return (*_ALWAYS, *spawning, *accounts, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)
+        return (*_ALWAYS, *helpers, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)
     certificate = () if site is not None and site.behind else (paths.CERTIFICATE_TIMER_UNIT,)
-    return (*_ALWAYS, *spawning, *accounts, *gate, paths.NGINX_UNIT, *certificate)
+    return (*_ALWAYS, *helpers, *gate, paths.NGINX_UNIT, *certificate)
 
 
 def front(site: Site) -> httpx.Client:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.commands import allowed, user_admin, user_hub, user_lists, user_mentions
 from installer.commands import user_accounts as accounts
-from installer.commands import user_hub
 from installer.commands.situation import look
+from installer.engine.executor import Reporter
 from installer.host import paths
 from installer.host.errors import Problem, UsageProblem
 from installer.host.process import run
@@ -29,17 +30,18 @@ class Added:
     password: str | None = None
 
 
-def add(name: str, groups: Sequence[str] = (), password: str | None = None) -> Added:
+def add(name: str, groups: Sequence[str] = (), password: str | None = None, *, once: bool = False) -> Added:
     """Have a person be a member, with an account. Raises Problem.
 
     password: for an account that has to be made; one that is made up, where None.
+    once: whether another has to be chosen at the first login.
     """
     accounts.checked_name(name)
     groups = accounts.checked_groups(groups)
     if accounts.find(name) is None:
         accounts.create(name, groups)
         word = password or new_password()
-        accounts.set_passwords({name: word})
+        accounts.set_passwords({name: word}, once=once)
         return Added(name, made=True, changed=True, password=None if password else word)
     if password is not None:
         raise Problem(f"there is an account {name} already, with its password", f"installer user reset-password {name}")
@@ -83,17 +85,25 @@ def enable(name: str) -> bool:
     return accounts.take_out(paths.DISABLED_GROUP, name)
 
 
-def reset_password(name: str, password: str | None) -> str | None:
-    """Set a password; returns the one that was made up, where none was given. Raises Problem."""
+def add_without_password(name: str, groups: Sequence[str]) -> None:
+    """Make the account of somebody who logs in elsewhere. Raises Problem."""
+    accounts.create(accounts.checked_name(name), accounts.checked_groups(groups))
+
+
+def reset_password(name: str, password: str | None, *, once: bool = False) -> str | None:
+    """Set a password; returns the one that was made up, where none was given. Raises Problem.
+
+    once: whether another has to be chosen at the next login.
+    """
     person = accounts.existing(name)
     if name not in accounts.members(paths.MEMBERS_GROUP) | accounts.members(paths.DISABLED_GROUP):
         raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", f"set it by hand: sudo passwd {person.name}")
     word = password or new_password()
-    accounts.set_passwords({name: word})
+    accounts.set_passwords({name: word}, once=once)
     return None if password else word
 
 
-def remove(name: str, *, archive: Path | None = None, delete_home: bool = False) -> bool:
+def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, delete_home: bool = False) -> bool:
     """Take somebody away: server, what the hub has of them, account; whether a home stays. Raises Problem.
 
     archive: where the home goes before it is deleted.
@@ -102,18 +112,21 @@ def remove(name: str, *, archive: Path | None = None, delete_home: bool = False)
         what = "is there already" if archive.exists() else "would be in a directory that isn't there"
         raise UsageProblem(f"{archive} {what}", "give the name of a new file, in a directory that is there")
     person = accounts.find(name)
+    wanted, has_home = archive is not None or delete_home, False
+    if person is not None:
+        accounts.existing(name)
+        _refuse_first_admin(name)
+        has_home = accounts.checked_home(person) if wanted else person.home.exists()
+    # Whoever is named there is made anew when the hub starts.
+    struck = user_admin.strike(accounts.checked_name(name), by, told)
     with user_hub.connect() as hub:
         if person is None:
-            if not user_hub.forget(hub, accounts.checked_name(name)):
+            if not user_hub.forget(hub, name) and not struck:
                 raise Problem(f"there is no account {name!r}, and the hub knows nobody of that name",
                               "see who there is: installer user list")  # fmt: skip
             return False
-        accounts.existing(name)
-        _refuse_first_admin(name)
         # Before anything is changed: it may be away.
         user_hub.knows(hub, name)
-        wanted = archive is not None or delete_home
-        has_home = accounts.checked_home(person) if wanted else person.home.exists()
         # From here on nobody of that name gets in; what is stopped stays so.
         for group in (paths.MEMBERS_GROUP, paths.DISABLED_GROUP):
             accounts.take_out(group, name)
@@ -126,23 +139,24 @@ def remove(name: str, *, archive: Path | None = None, delete_home: bool = False)
         accounts.end_all(person)
         accounts.delete_home(person)
     accounts.delete(person)
+    # Or whoever gets an account of that name one day would have it taken by the one who had it before.
+    allowed.disown(name)
     return has_home and not wanted
 
 
-def rename(name: str, new: str) -> None:
+def rename(name: str, new: str, by: str, told: Reporter) -> None:
     """Give somebody another name. Their server is ended, and what the hub has of the old name goes. Raises Problem."""
     person = accounts.existing(name)
     accounts.checked_name(new)
     site = look().site
     _refuse_first_admin(name)
-    if name in site.admin_users:
-        raise Problem(f"{name} is in hub.admin_users", "change the name there first, and run: installer apply")
-    if person.gid == accounts.gid_of(paths.ACCOUNTS_GROUP):
+    if person.gid == accounts.gid_of(paths.ACCOUNTS_GROUP) and name not in allowed.owners():
         raise Problem(
             f"the account {name} was made for who logs in under that name", "change the name where they log in"
         )
     if name not in accounts.members(paths.MEMBERS_GROUP):
         raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", "see who is: installer user list")
+    user_mentions.refuse(site.config, name)
     accounts.refuse_taken(new)
     accounts.checked_home(person)
     with user_hub.connect() as hub:
@@ -152,8 +166,12 @@ def rename(name: str, new: str) -> None:
     accounts.stop_server(person)
     try:
         accounts.rename(person, new)
+        allowed.hand_over(name, new)
+        if site.config.auth.names.map:
+            user_lists.rename_account(Path(site.config.auth.names.map), name, new)
     finally:
         accounts.put_into(paths.MEMBERS_GROUP, new if accounts.find(new) else name)
+    user_admin.rename(name, new, by, told)
 
 
 def group_add(group: str, names: Sequence[str]) -> list[str]:

@@ -227,9 +227,11 @@ def _copy_skeleton(name: str, home: Path) -> None:
         run(words, user=name, cwd=home, what=f"{name} was added, but {paths.SKELETON} can't be copied to {home}")
 
 
-def set_passwords(passwords: Mapping[str, str]) -> None:
-    """Set passwords, which go through a pipe."""
+def set_passwords(passwords: Mapping[str, str], *, once: bool) -> None:
+    """Set passwords, which go through a pipe. once: whether they are good for one login, at which another is chosen."""
     run(["chpasswd"], stdin="".join(f"{name}:{word}\n" for name, word in passwords.items()), timeout=HOURS)
+    for name in passwords if once else ():
+        run(["chage", "--lastday", "0", "--", name])
 
 
 def stop_server(person: Person) -> None:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO
 
-from installer.commands import user
+from installer.commands import user, user_lists
 from installer.commands import user_accounts as accounts
+from installer.config.auth import Auth
 from installer.host import files, paths
 from installer.host.errors import Problem, UsageProblem
 from installer.resources.secret import new_password
 
-_COLUMNS = ("name", "groups")
+_COLUMNS = ("name", "groups", "identity")
+_FIRST_LINE = "its first line is: name,groups (and identity, where people log in elsewhere)"
+_LONGEST_IDENTITY = 255
 _LARGEST = 16 << 20
 _SHOWN = 20
 """Mistakes that are told one by one."""
@@ -26,20 +29,39 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Row:
-    """A person of the table. line: where in the file."""
+    """A person of the table.
+
+    line: where in the file. identity: the name that they have at the login provider; "" where the table says none.
+    """
 
     line: int
     name: str
     groups: tuple[str, ...]
+    identity: str = ""
 
 
 @dataclass(frozen=True)
 class Import:
-    """What an import would do: make accounts, or put those that are there into groups; and who is there already."""
+    """What an import would do: make accounts, or put those that are there into groups; and who is there already.
+
+    pairs: lines for the file that says whose which account is. admitted: for the one that says who gets in.
+    """
 
     make: tuple[Row, ...]
     join: tuple[Row, ...]
     there: tuple[Row, ...]
+    pairs: tuple[str, ...] = ()
+    admitted: tuple[str, ...] = ()
+
+    @property
+    def with_password(self) -> tuple[Row, ...]:
+        """Whose accounts are made, and who log in here."""
+        return tuple(row for row in self.make if not row.identity)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.make or self.join or self.pairs or self.admitted)
 
 
 def read(path: Path) -> list[Row]:
@@ -47,21 +69,28 @@ def read(path: Path) -> list[Row]:
     rows: list[Row] = []
     wrong: list[str] = []
     first: dict[str, int] = {}
+    whose: dict[str, int] = {}
     reader = csv.DictReader(io.StringIO(_text(path), newline=""), delimiter=_delimiter(path), strict=True)
     try:
         _check_header(path, reader.fieldnames)
         for cells in reader:
             name, groups = (cells.get("name") or "").strip(), (cells.get("groups") or "").split()
+            identity = (cells.get("identity") or "").strip()
             try:
                 if None in cells or None in cells.values():
                     raise UsageProblem("it has more or fewer cells than the first line", "")
-                row = Row(reader.line_num, accounts.checked_name(name), accounts.checked_groups(groups))
+                row = Row(
+                    reader.line_num, accounts.checked_name(name), accounts.checked_groups(groups), _identity(identity)
+                )
                 if name in first:
                     raise UsageProblem(f"{name} is in line {first[name]} already", "")
+                if identity and identity.casefold() in whose:
+                    raise UsageProblem(f"{identity} is in line {whose[identity.casefold()]} already", "")
             except Problem as problem:
                 wrong.append(f"line {reader.line_num}: {problem.what}")
                 continue
             first[name] = reader.line_num
+            whose[identity.casefold()] = reader.line_num
             rows.append(row)
     except csv.Error as error:
         wrong.append(f"line {reader.line_num}: {error}")
@@ -69,50 +98,112 @@ def read(path: Path) -> list[Row]:
     return rows
 
 
-def prepare(path: Path) -> Import:
-    """What importing a table would do. Reads only. Raises UsageProblem."""
+def _identity(said: str) -> str:
+    """A name at a login provider, of which a line of a file of names can be made. Raises UsageProblem."""
+    if said and (len(said) > _LONGEST_IDENTITY or "#" in said or not said.isprintable() or len(said.split()) > 1):
+        raise UsageProblem(f"{said[:40]!r} is no name at a login provider", "")
+    return said
+
+
+def prepare(path: Path, auth: Auth) -> Import:
+    """What importing a table would do. Reads only. Raises UsageProblem, Problem."""
     make, join, there, wrong = [], [], [], []
-    members, disabled = accounts.members(paths.MEMBERS_GROUP), accounts.members(paths.DISABLED_GROUP)
-    for row in read(path):
+    inside = {group: accounts.members(group) for group in (paths.MEMBERS_GROUP, paths.DISABLED_GROUP)}
+    rows = read(path)
+    _refuse_idle_identities(path, rows, auth)
+    known = user_lists.pairs(Path(auth.names.map)) if auth.names.map else {}
+    for row in rows:
         try:
+            _refuse_other_pair(row, known)
             if accounts.find(row.name) is None:
                 if os.path.lexists(accounts.HOMES / row.name):
                     raise Problem(f"{accounts.HOMES / row.name} is there already", "")
                 make.append(row)
                 continue
-            if row.name in members and all(row.name in accounts.members(group) for group in row.groups):
+            for group in row.groups:
+                inside.setdefault(group, accounts.members(group))
+            if all(row.name in inside[group] for group in (paths.MEMBERS_GROUP, *row.groups)):
                 there.append(row)
                 continue
             accounts.existing(row.name)
-            if row.name in disabled:
+            if row.name in inside[paths.DISABLED_GROUP]:
                 raise Problem(f"{row.name} is disabled", "")
             join.append(row)
         except Problem as problem:
             wrong.append(f"line {row.line}: {problem.what}")
     _refuse(path, wrong)
-    return Import(tuple(make), tuple(join), tuple(there))
+    named = [row for row in rows if row.identity]
+    listed = {each.casefold() for each in user_lists.names(Path(auth.allow.file))} if auth.allow.file else None
+    return Import(
+        tuple(make),
+        tuple(join),
+        tuple(there),
+        tuple(f"{row.identity} {row.name}" for row in named if row.identity not in known),
+        tuple(row.identity for row in named if listed is not None and row.identity.casefold() not in listed),
+    )
 
 
-def carry_out(wished: Import, passwords: Path | None, told: Callable[[Row], None]) -> None:
+def _refuse_idle_identities(path: Path, rows: Sequence[Row], auth: Auth) -> None:
+    """Identities need a provider that has them, and a file that gives them accounts."""
+    named = next((row for row in rows if row.identity), None)
+    if named is None:
+        return
+    what = f"{path}, line {named.line}: {named.identity} can be given no account"
+    if not auth.is_oauth:
+        raise UsageProblem(
+            f"{what}: with auth.provider {auth.provider}, people log in by their account's name",
+            "leave the column identity out, or set up a login provider first (docs/how-to/log-in-with.md)",
+        )
+    if auth.names.map is None:
+        raise UsageProblem(
+            f"{what}: {paths.CONFIG_FILE} names no file for that",
+            "sudo touch /etc/jupyterhub/names; write auth: {names: {map: /etc/jupyterhub/names}}; then apply",
+        )
+
+
+def _refuse_other_pair(row: Row, known: Mapping[str, str]) -> None:
+    """Never two identities on one account, nor the other way round."""
+    if not row.identity:
+        return
+    account = known.get(row.identity, row.name)
+    owner = next((identity for identity, account in known.items() if account == row.name), row.identity)
+    if account != row.name:
+        raise Problem(f"{row.identity} has the account {account} already", "")
+    if owner != row.identity:
+        raise Problem(f"the account {row.name} is {owner}'s", "")
+
+
+def carry_out(
+    wished: Import, auth: Auth, passwords: Path | None, told: Callable[[Row], None], *, once: bool = False
+) -> None:
     """Make the accounts and the memberships. Raises Problem; what was done until then is not done again.
 
-    passwords: a new file for the first passwords, needed where accounts are made. told: called after each row.
+    passwords: a new file for the first passwords, needed where there will be some. told: called after each row.
+    once: whether those are good for one login, at which another is chosen.
     """
+    if wished.with_password and passwords is None:
+        raise UsageProblem("there are accounts to be made", "say where their passwords go: --passwords FILE")
     for row in wished.join:
         user.add(row.name, row.groups)
         told(row)
-    if not wished.make:
-        return
-    if passwords is None:
-        raise UsageProblem("there are accounts to be made", "say where their passwords go: --passwords FILE")
-    with _new_file(passwords) as stream:
-        for row in wished.make:
-            word = new_password()
-            # Before it is anybody's: a run that is ended here leaves a line too much, not one too few.
-            stream.write(f"{row.name},{word}\n")
-            stream.flush()
-            user.add(row.name, row.groups, word)
+    for row in wished.make:
+        if row.identity:
+            user.add_without_password(row.name, row.groups)
             told(row)
+    if wished.with_password and passwords is not None:
+        with _new_file(passwords) as stream:
+            for row in wished.with_password:
+                word = new_password()
+                # Before it is anybody's: a run that is ended here leaves a line too much, not one too few.
+                stream.write(f"{row.name},{word}\n")
+                stream.flush()
+                user.add(row.name, row.groups, word, once=once)
+                told(row)
+    # Once the accounts are there: whoever came before would have one made, without the groups.
+    if auth.names.map:
+        user_lists.append(Path(auth.names.map), wished.pairs)
+    if auth.allow.file:
+        user_lists.append(Path(auth.allow.file), wished.admitted)
 
 
 @contextmanager
@@ -151,16 +242,14 @@ def _delimiter(path: Path) -> str:
 
 def _check_header(path: Path, header: object) -> None:
     if not isinstance(header, list):
-        raise UsageProblem(f"{path} is empty", "its first line is: name,groups")
+        raise UsageProblem(f"{path} is empty", _FIRST_LINE)
     for column in header:
         if column not in _COLUMNS:
             near = get_close_matches(str(column), _COLUMNS, 1)
             meant = f"; did you mean {near[0]}?" if near else ""
-            raise UsageProblem(
-                f"{path}, line 1: {str(column)[:40]!r} is no column{meant}", "its first line is: name,groups"
-            )
+            raise UsageProblem(f"{path}, line 1: {str(column)[:40]!r} is no column{meant}", _FIRST_LINE)
     if "name" not in header or len(set(header)) < len(header):
-        raise UsageProblem(f"{path}, line 1: there has to be one column called name", "its first line is: name,groups")
+        raise UsageProblem(f"{path}, line 1: there has to be one column called name", _FIRST_LINE)
 
 
 def _refuse(path: Path, wrong: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Changing the kernels, or the kept files, in a config's text, and nothing else: comments and style stay as they are.
+"""Changing kernels, kept files or admins in a config's text, and nothing else: comments and style stay as they are.
 
 A text that is to be changed is one that loads. What comes back says just what it said before but for the change: that
 is checked each time, since a file can be written in ways that nobody has thought of. Raises ConfigProblem then.
@@ -57,6 +57,14 @@ def with_kept(text: str, files: Sequence[str]) -> str:
     kept = list(_values(text).get("keep") or ())
     more = [file for file in dict.fromkeys(files) if file not in kept]
     return _changed(text, {"keep": [*kept, *more]}) if more else text
+
+
+def with_admins(text: str, admins: Sequence[str]) -> str:
+    """Set who administers the hub."""
+    hub = _values(text).get("hub") or {}
+    if hub.get("admin_users") == list(admins):
+        return text
+    return _changed(text, {"hub": {**hub, "admin_users": list(admins)}})
 
 
 # --- what a text says ----------------------------------------------------------------------------

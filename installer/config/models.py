@@ -58,9 +58,15 @@ class Hub(Section):
     )
     admin_users: AccountNames | None = _setting(
         None,
-        "Accounts that administer the hub: see, start, stop and open everybody's servers. `[]` is nobody.",
+        "Accounts that administer the hub: see who is there, start and stop servers. `[]` is nobody.",
         example=["ada", "grace"],
         unset="the one who ran sudo",
+    )
+    admin_access: Switch = _setting(
+        False,
+        "Whether the hub's admins may open everybody's servers as well, and so read and change everybody's files; "
+        "each visit is a line in the hub's journal.",
+        example=True,
     )
 
 

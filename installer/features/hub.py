@@ -39,6 +39,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
             "installer/hub/jupyterhub_config.py.j2",
             base_url=site.config.hub.base_url,
             admin_users=site.admin_users,
+            admin_access=site.config.hub.admin_access,
             gated=gated(site.config),
             logo=branding.logo(site),
             template_paths=branding.template_paths(site),
@@ -57,7 +58,9 @@ def resources(site: Site) -> tuple[Resource, ...]:
         ),
     )
     secrets = _secrets(site)
-    sockets = [paths.PAM_SOCKET_UNIT, *spawning.sockets(site.config)]
+    sockets = list(spawning.sockets(site.config))
+    if site.checks_passwords:
+        sockets.append(paths.PAM_SOCKET_UNIT)
     if site.creates_accounts:
         sockets.append(paths.ACCOUNT_SOCKET_UNIT)
     unit = unit_file(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import singledispatch
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from installer.config.branding import Branding
 from installer.config.models import Backup, Config, Hub, Notify, Tls
 from installer.config.shared import SharedDirectory
 from installer.engine.resource import Resource
-from installer.features import branding
+from installer.features import branding, passwords
 from installer.features.everything import FEATURES, desired
 from installer.features.site import Admin, BrandFiles, Site
 from installer.host import paths
@@ -80,7 +81,8 @@ Not in the lists, since nobody but you writes them: `{paths.CONFIG_FILE}` ([conf
 in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_ADMIN}`, made where the one who
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
 exists for a few seconds of every apply that changes something. The units of `accounts` are there with
-`auth.create_accounts`, and with every `auth.provider` but `pam`, as is the key of `sign-in`; those of `backup` once
+`auth.create_accounts`, and with every `auth.provider` but `pam`, as is the key of `sign-in`; what is of `passwords`,
+with `pam` alone; those of `backup` once
 `backup.every` is set, the files of `branding` once one of its keys is, in a directory named after what is in them;
 the units of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
 what is `shared` is what the config says; with `spawner.kind: systemd`, `{paths.START_SOCKET_UNIT}` with its service and
@@ -118,9 +120,14 @@ _BESIDE = f"""\
 """
 
 
+def everything_there_can_be() -> tuple[Resource, ...]:
+    """What the example has, and what only another login would have."""
+    return (*desired(_EXAMPLE), *passwords.resources(replace(_EXAMPLE, config=Config())))
+
+
 def layout_page() -> str:
     """Write the page."""
-    resources = desired(_EXAMPLE)
+    resources = everything_there_can_be()
     parts = [_INTRODUCTION]
     for feature in FEATURES:
         mine = [resource for resource in resources if resource.feature == feature.FEATURE]

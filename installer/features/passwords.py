@@ -15,6 +15,8 @@ FEATURE = "passwords"
 
 def resources(site: Site) -> tuple[Resource, ...]:
     """The PAM service, the helper, and its socket, which the hub alone may connect to."""
+    if not site.checks_passwords:
+        return ()
     rules = (CHECKOUT / "units" / "jupyterhub.pam").read_text(encoding="utf-8")
     program = helper(FEATURE, "jupyterhub-pam", "pam_helper.py")
     service = unit_file(FEATURE, paths.PAM_SOCKET_UNIT.replace(".socket", "@.service"), site, (program,))

@@ -105,6 +105,11 @@ class Site:
         return self.config.auth.create_accounts or self.config.auth.is_oauth
 
     @property
+    def checks_passwords(self) -> bool:
+        """Whether people log in with the passwords of this machine's accounts."""
+        return self.config.auth.provider == "pam"
+
+    @property
     def callback_url(self) -> str:
         """Where a login provider sends people back to; it has to be told so."""
         return f"{self.url}hub/oauth_callback"

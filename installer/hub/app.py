@@ -9,13 +9,16 @@ import asyncio
 import os
 import socket
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jupyterhub.app import JupyterHub
 
+from installer.hub import admins, visits
 from installer.hub import config as hub_config
 from installer.hub.follow_proxy import follow_proxy
 from installer.hub.redact import Redact
+from installer.hub.sign_in import SignIn
 
 LARGEST_REQUEST = 1 << 20
 """The hub keeps a whole request in memory, and takes it from anybody; tornado's own limit is 100 MB each."""
@@ -54,6 +57,28 @@ class Hub(JupyterHub):  # type: ignore[misc]
         super().init_logging()
         for handler in self.log.handlers:
             handler.addFilter(Redact())
+
+    def init_handlers(self) -> None:
+        """JupyterHub's own, less one: see `visits`."""
+        super().init_handlers()
+        self.handlers: list[Any] = visits.noting(self.handlers)
+
+    async def init_role_creation(self) -> None:
+        """JupyterHub's own, and then what an admin may do here."""
+        admins.reset_scopes(self.db)
+        await super().init_role_creation()
+        admins.set_scopes(self.db, reach=self.admin_access)
+
+    async def init_role_assignment(self) -> None:
+        """JupyterHub's own, and then nobody else than the config says is an admin: who was one is none any more.
+
+        Whom a list of people or a group makes one is one again as soon as they turn up.
+        """
+        await super().init_role_assignment()
+        # With a login of the admin's own (conf.d), that says who is.
+        if isinstance(getattr(self.authenticator, "sign_in", None), SignIn):
+            for name in admins.dismiss_others(self.db, self.authenticator.admin_users):
+                self.log.info("%s is no admin by the config", name)
 
     async def launch_instance_async(self, argv: list[str] | None = None) -> None:
         """Start, and say so."""

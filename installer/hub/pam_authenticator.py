@@ -80,8 +80,7 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
             raise web.HTTPError(
                 403, "Your password is right, but you can't use this hub. Please ask its administrator."
             )
-        # Where no rule says who is an admin, who was made one on the hub's own pages stays it.
-        return {"name": name, "admin": decision.admin or (False if self._says_who_is_admin() else None)}
+        return self._as_member(name, decision)
 
     def _decide(self, name: str) -> Decision:
         person = Person(name, name, uid_of(name), groups_of(name))
@@ -91,10 +90,7 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
             self.log.error("Nobody can log in: %s", why)  # noqa: TRY400 - it is all in the line
             raise web.HTTPError(503, "Nobody can log in at the moment. Please tell the administrator.") from None
 
-    def _says_who_is_admin(self) -> bool:
-        return bool(self.sign_in["allow"]["file"] or self.sign_in["allow"]["admin_groups"])
-
-    async def refresh_user(self, user: Any, handler: Any = None) -> bool:  # noqa: ANN401 - JupyterHub's, untyped
+    async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:  # noqa: ANN401 - JupyterHub's
         """Whether the account may still be used: asked every few minutes, as a login lasts for two weeks."""
         try:
             async with self._refreshes:
@@ -113,4 +109,9 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
         decision = self._decide(user.name)
         if not decision.allowed:
             self.log.warning("%s has to log in again: %s", user.name, decision.why)
-        return decision.allowed
+            return False
+        return self._as_member(user.name, decision)
+
+    def _as_member(self, name: str, decision: Decision) -> dict[str, Any]:
+        """What JupyterHub is told of somebody; conf.d may name admins, too."""
+        return {"name": name, "admin": decision.admin or name in self.admin_users}

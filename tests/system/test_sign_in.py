@@ -269,6 +269,44 @@ def test_tokens_are_kept_encrypted_and_refreshed(bare: tuple[Machine, LoginProvi
     assert "access_token" not in kept
 
 
+AGED = """
+import asyncio, sqlite3, sys
+from jupyterhub.crypto import CryptKeeper, decrypt, encrypt
+async def age(kept):
+    state = await decrypt(kept)
+    assert not state.get('refresh_token'), state
+    state['installer']['at'] -= 25 * 3600
+    return await encrypt(state)
+CryptKeeper.instance().keys = [bytes.fromhex(sys.stdin.read().strip())]
+hub = sqlite3.connect('/var/lib/jupyterhub/jupyterhub.sqlite')
+(kept,) = hub.execute("SELECT encrypted_auth_state FROM users WHERE name = 'olga'").fetchone()
+hub.execute("UPDATE users SET encrypted_auth_state = ? WHERE name = 'olga'", (asyncio.run(age(kept)),))
+hub.commit()
+"""
+"""Have a day gone by since olga's login."""
+
+
+def test_a_login_without_a_refresh_token_lasts_for_a_day(bare: tuple[Machine, LoginProvider]) -> None:
+    machine, provider = bare
+    provider.tell({**PEOPLE, "lasts": 3})
+    try:
+        with browser(machine) as visitor:
+            assert log_in(visitor, "u10", to="/hub/home").url.path == "/hub/home"
+            expired = time.monotonic() + 4
+            restart(machine)
+            until("the token's end", lambda: time.monotonic() > expired)
+            assert visitor.get("/hub/home", follow=False).status_code == httpx.codes.OK
+            machine.run(["systemctl", "stop", "jupyterhub.service"])
+            key = machine.read("/etc/jupyterhub/secrets/auth_state_key")
+            machine.run(["/opt/jupyter/.venv/bin/python", "-c", AGED], user="jupyter", cwd="/", stdin=key)
+            restart(machine)
+            assert visitor.get("/hub/home", follow=False).status_code == httpx.codes.FOUND
+    finally:
+        provider.tell(PEOPLE)
+    assert "olga has to log in again: the provider tells no more of them" in said(machine)
+    assert enters(machine, "u10")["name"] == "olga"
+
+
 def test_a_provider_that_is_away(bare: tuple[Machine, LoginProvider]) -> None:
     """Who is in stays in; who would log in is told; an apply goes on, and says so."""
     machine, provider = bare
@@ -304,8 +342,19 @@ def test_a_wrong_secret(campus: Machine) -> None:
     assert "another secret" not in said(campus)
 
 
-def test_a_wrong_callback(campus: Machine) -> None:
+def test_a_wrong_callback(bare: tuple[Machine, LoginProvider]) -> None:
     """The provider says so itself, before anybody logs in; what was to be told to it is what `plan` says."""
+    campus, provider = bare
+    before = said(campus)
+    provider.register(CALLBACK.replace("oauth_callback", "oauth-callback"))
+    try:
+        with browser(campus) as visitor:
+            page = log_in(visitor, "u1")
+        assert (page.status_code, page.url.host) == (httpx.codes.BAD_REQUEST, "login.test")
+        assert "redirect_uri" in page.text
+        assert "refused" not in said(campus).removeprefix(before), "the hub can't know of it"
+    finally:
+        provider.register(CALLBACK)
     campus.put(CONFIG, OIDC + NO_KERNELS + "hub: {domain: elsewhere.example.org}\n")
     plan = installer(campus, "plan")
     assert "people come back to: https://elsewhere.example.org/hub/oauth_callback" in plan.stdout
@@ -325,6 +374,55 @@ def test_a_list_that_is_none_is_told_and_changes_nothing(campus: Machine) -> Non
     campus.put("/etc/jupyterhub/userlist", "lena\n")
     assert enters(campus, "u1")["admin"] is False, "it is read at every login"
     is_refused(campus, "u2", "'eve' refused: no rule of auth.allow lets them in")
+
+
+def test_another_name_here_keeps_whose_it_is(campus: Machine) -> None:
+    """The account is its owner's as long as it is there; one of that name that comes later is not."""
+    campus.put("/etc/jupyterhub/userlist", "grace\n")
+    assert enters(campus, "u3")["name"] == "grace"
+    campus.run("echo mine >~grace/notes && chown grace: ~grace/notes")
+    renamed = installer(campus, "user", "rename", "grace", "hopper")
+    assert renamed.ok, renamed
+    assert enters(campus, "u3")["name"] == "hopper"
+    assert campus.read("/home/hopper/notes") == "mine\n"
+    removed = installer(campus, "user", "remove", "hopper", "--delete-home")
+    assert removed.ok, removed
+    assert installer(campus, "user", "add", "hopper").ok
+    assert enters(campus, "u3")["name"] == "grace"
+    assert not campus.run(["test", "-e", "/home/grace/notes"], check=False).ok
+
+
+def test_a_table_of_people_from_elsewhere(campus: Machine) -> None:
+    """Whoever is in it has the account that it says, with its groups, from the first login on."""
+    words = "{file: /etc/jupyterhub/userlist"
+    campus.put("/etc/jupyterhub/names", "# who is who\n")
+    campus.put("/etc/jupyterhub/userlist", "grace")
+    configure(campus, OIDC.replace("{groups: [students]", words) + "  names: {map: /etc/jupyterhub/names}\n")
+    campus.run(["groupadd", "physics"])
+    campus.put("/root/course.csv", "\ufeffname,groups,identity\neveline,physics,eve\nlena2,,nobody@example.org\n")
+    dry = installer(campus, "user", "import", "/root/course.csv", "--dry-run")
+    assert "+ /etc/jupyterhub/names: eve eveline" in dry.stdout
+    assert "2 accounts to make" in dry.stdout
+    is_refused(campus, "u2", "'eve' refused: no rule of auth.allow lets them in")
+    made = installer(campus, "user", "import", "/root/course.csv")
+    assert made.ok, made
+    assert campus.read("/etc/jupyterhub/userlist") == "grace\neve\nnobody@example.org\n"
+    assert enters(campus, "u2")["name"] == "eveline"
+    assert "physics" in campus.run(["id", "--groups", "--name", "eveline"]).stdout.split()
+    assert campus.run(["passwd", "--status", "eveline"]).stdout.split()[1] == "L"
+    assert "2 in already" in installer(campus, "user", "import", "/root/course.csv").stdout
+    listed = {each["name"]: each for each in json.loads(installer(campus, "user", "list", "--json").stdout)}
+    assert (listed["eveline"]["identity"], listed["eveline"]["groups"]) == ("eve", ["physics"])
+    renamed = installer(campus, "user", "rename", "eveline", "evelina")
+    assert renamed.ok, renamed
+    assert "eve evelina\n" in campus.read("/etc/jupyterhub/names")
+    assert enters(campus, "u2")["name"] == "evelina"
+
+
+def test_no_password_is_checked_here(campus: Machine) -> None:
+    assert not campus.run("test -e /run/jupyterhub-pam.sock -o -e /etc/pam.d/jupyterhub", check=False).ok
+    assert "failed" not in campus.run("systemctl --failed --no-legend --plain", check=False).stdout
+    assert "has nobody log in by it" in installer(campus, "doctor").stdout
 
 
 def test_github(campus: Machine) -> None:
@@ -356,7 +454,8 @@ def test_gitlab(campus: Machine) -> None:
     is_refused(campus, "u3", "'grace' refused: no rule of auth.allow lets them in")
 
 
-def test_auth0(campus: Machine) -> None:
+def test_auth0(bare: tuple[Machine, LoginProvider]) -> None:
+    campus, provider = bare
     with browser(campus) as before:
         log_in(before, "l1")
         configure(
@@ -366,6 +465,9 @@ def test_auth0(campus: Machine) -> None:
         )
         assert before.get("/hub/home", follow=False).status_code == httpx.codes.FOUND, "who came from elsewhere is out"
     assert enters(campus, "a1")["name"] == "heidi"
+    provider.tell({**PEOPLE, "a1": {"email": "heidi.b@example.org", "email_verified": True}})
+    assert enters(campus, "a1")["name"] == "heidi", "another address, and the same person"
+    provider.tell(PEOPLE)
     is_refused(campus, "a2", "it has not verified the e-mail address")
     is_refused(campus, "u2", "only names of @example.org have accounts here")
 

@@ -12,9 +12,10 @@ import pytest
 
 from tests.system.conftest import Applied
 from tests.system.machine import Machine
-from tests.system.machine_person import ADMIN, CHECKOUT, add_person
+from tests.system.machine_installer import apply_as_root
+from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG, NO_KERNELS, add_person
 from tests.system.machine_process import Result
-from tests.system.visitor import Visitor
+from tests.system.visitor import Visitor, until
 
 pytestmark = pytest.mark.only_on("sid")
 
@@ -244,6 +245,68 @@ def test_home_that_is_not_all_archived_is_kept(campus: Machine) -> None:
     user(campus, "remove", "partly", "--delete-home")
 
 
+SQUASHED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"]
+"""root as a file server with root_squash takes it: somebody without rights to what is others'. (A real NFS server needs
+the machine's kernel, which a container hasn't got to itself; this is what the commands meet where they use one.)"""
+
+
+def test_homes_where_root_is_nobody(campus: Machine) -> None:
+    """The person's own rights are enough to archive and to delete what is in it; the directory's, to remove it, not."""
+    words = [*SQUASHED, "python3", "-m", "installer", "user"]
+    user(campus, "add", "remote", "--password-file", "-", stdin=f"{PASSWORD}\n")
+    campus.run("mkdir /home/remote/work && echo mine >/home/remote/work/notes", user="remote")
+    campus.run("chmod 1777 /home && chown games /home")
+    try:
+        archived = ["remove", "remote", "--archive-home", "/root/remote.tar.gz"]
+        kept = campus.run([*words, *archived], cwd=CHECKOUT, check=False, timeout=120)
+        assert kept.code == FAILED
+        assert "the home /home/remote can't be removed" in kept.stderr
+        assert "where root may not (NFS), remove it on the machine that it is on; the account is still" in kept.stderr
+        assert "./work/notes" in campus.run(["tar", "--list", "--file=/root/remote.tar.gz"]).stdout
+        assert campus.run(["ls", "-A", "/home/remote"], user="remote").stdout == ""
+        assert campus.run(["getent", "passwd", "remote"]).ok
+    finally:
+        campus.run("chown root /home && chmod 755 /home")
+    user(campus, "remove", "remote", "--delete-home")
+
+
+@pytest.mark.parametrize("way", ["missing", "a link"])
+def test_a_home_that_is_not_where_it_should_be(campus: Machine, way: str) -> None:
+    """One that is a link is a home; without one, no server starts, and doctor says what to do."""
+    user(campus, "add", "homer", "--password-file", "-", stdin=f"{PASSWORD}\n")
+    campus.run("mv /home/homer /srv/homer")
+    if way == "a link":
+        campus.run(["ln", "-s", "/srv/homer", "/home/homer"])
+    with Visitor(campus) as visitor:
+        visitor.login("homer", PASSWORD)
+        if way == "a link":
+            visitor.start_server()
+        else:
+            visitor.get("/hub/spawn")
+            until("the refusal", lambda: "Spawn failed" in visitor.get("/hub/spawn-pending/homer").text)
+    doctor = campus.run(["python3", "-m", "installer", "doctor"], cwd=CHECKOUT, check=False).stdout
+    assert ("homer is in jupyterhub-users, and has no home (/home/homer)" in doctor) is (way == "missing")
+    campus.run("rm -f /home/homer")
+    user(campus, "remove", "homer")
+    campus.run("rm -r /srv/homer")
+
+
+def test_a_password_for_one_login(campus: Machine) -> None:
+    """It is right, and nobody gets in by it before another one is chosen; then that one is like any other."""
+    first = password_in(user(campus, "add", "once", "--one-time"))
+    assert "password must be changed" in campus.run("LC_ALL=C chage --list once").stdout
+    with Visitor(campus) as visitor:
+        assert "password" in visitor.login("once", first).text.lower()
+        assert visitor.get("/hub/home", follow=False).status_code == httpx.codes.FOUND
+    campus.run(["chpasswd"], stdin=f"once:{PASSWORD}\n")
+    assert logs_in(campus, "once", PASSWORD)
+    user(campus, "reset-password", "once", "--one-time", "--password-file", "-", stdin="another 4711 one\n")
+    with Visitor(campus) as visitor:
+        visitor.login("once", "another 4711 one")
+        assert visitor.get("/hub/home", follow=False).status_code == httpx.codes.FOUND
+    user(campus, "remove", "once", "--delete-home")
+
+
 def test_homes_that_root_can_not_make(campus: Machine) -> None:
     """As on NFS with root_squash: no half of an account is left."""
     campus.run("mount --bind /home /home && mount -o remount,bind,ro /home")
@@ -264,6 +327,7 @@ def test_table_of_people(campus: Machine, began: tuple[str, str]) -> None:
     assert "say where their passwords go" in refused(campus, "import", "/root/course.csv", code=USAGE)
     assert accounts(campus) == before
     user(campus, "import", "/root/course.csv", "--passwords", "/root/words.csv")
+    assert "password must be changed" not in campus.run("LC_ALL=C chage --list jan").stdout
     words = dict(line.split(",") for line in campus.read("/root/words.csv").splitlines())
     assert sorted(words) == ["ines", "jan", "kim", "name"]
     assert logs_in(campus, "jan", words["jan"])
@@ -297,6 +361,144 @@ def test_ten_thousand_rows_are_looked_at_in_seconds(campus: Machine) -> None:
     result = user(campus, "import", "/root/all.csv", "--dry-run")
     assert "10000 accounts to make" in result.stdout
     assert result.seconds < 30
+
+
+# --- hub admins ---------------------------------------------------------------------------------------
+
+CONFIGURED = "# ours\nhub: # the site\n  admin_users: [ada] # the first\n"
+TAKES_OVER: tuple[tuple[str, str, object], ...] = (
+    ("POST", "/users/grace/tokens", {}),
+    ("GET", "/users/grace/tokens", None),
+    ("PATCH", "/users/grace", {"name": "hopper"}),
+    ("PATCH", "/users/dora", {"name": "grace2"}),
+    ("PATCH", "/users/grace", {"admin": True}),
+    ("POST", "/users/newone", {"admin": True}),
+    ("POST", "/services/door", {"admin": True}),
+    ("POST", "/shares/grace/", {"user": "dora"}),
+    ("GET", "/proxy", None),
+)
+"""What an admin of JupyterHub's own could do to be somebody else."""
+
+
+def server_of_grace(machine: Machine) -> str:
+    return machine.run(["pgrep", "--uid", GRACE, "--full", "jupyterhub-singleuser"]).stdout
+
+
+def token_of(visitor: Visitor) -> str:
+    answer = visitor.api("POST", f"/hub/api/users/{visitor.name}/tokens", {"note": "a program's"})
+    assert answer.status_code == httpx.codes.CREATED, answer.text
+    return str(answer.json()["token"])
+
+
+def visits(machine: Machine) -> int:
+    """How often the hub has told that dora opened grace's server."""
+    return machine.journal("--unit=jupyterhub.service").count("dora opens grace's server")
+
+
+def is_admin(machine: Machine, name: str) -> bool:
+    line = line_of(machine, name)
+    assert line is not None
+    return bool(line["admin"])
+
+
+@pytest.fixture(scope="module")
+def dora(campus: Machine) -> Iterator[Visitor]:
+    """A hub admin, who is logged in all the while."""
+    campus.put(CONFIG, CONFIGURED.replace("ada", ADMIN.name) + NO_KERNELS)
+    assert apply_as_root(campus).ok
+    before = server_of_grace(campus)
+    added = user(campus, "add", "dora", "--admin", "--password-file", "-", stdin=f"{PASSWORD}\n")
+    assert "dora is an admin of the hub" in added.stdout
+    assert server_of_grace(campus) == before
+    with Visitor(campus) as visitor:
+        visitor.login("dora", PASSWORD)
+        visitor.get("/hub/home")
+        yield visitor
+
+
+def test_an_admin_is_one_at_once_and_for_good(campus: Machine, dora: Visitor) -> None:
+    assert campus.read(CONFIG).startswith(CONFIGURED.replace("[ada]", f"[{ADMIN.name}, dora]"))
+    assert dora.hub_user()["admin"] is True
+    assert dora.get("/hub/admin").status_code == httpx.codes.OK
+    assert dora.api("GET", "/hub/api/users/grace").json()["name"] == GRACE
+    assert "already: nothing to do" in user(campus, "admin", "dora", "on").stdout
+    campus.run(["systemctl", "restart", "jupyterhub"])
+    until("the hub", lambda: dora.get("/hub/health", follow=False).status_code == httpx.codes.OK)
+    assert dora.hub_user()["admin"] is True
+    assert is_admin(campus, "dora")
+
+
+def test_an_admin_is_let_into_no_server(campus: Machine, dora: Visitor, grace: Visitor) -> None:
+    """Nor does becoming somebody else work; stopping a server, and starting it, does."""
+    assert dora.get("/user/grace/lab").status_code == httpx.codes.FORBIDDEN
+    assert dora.as_program("/user/grace/api/status", token_of(dora)).status_code == httpx.codes.FORBIDDEN
+    for method, path, content in TAKES_OVER:
+        answer = dora.api(method, f"/hub/api{path}", content)
+        assert answer.status_code in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}, (method, path, answer.text)
+    assert not visits(campus)
+    assert grace.server_answers()
+
+
+def test_an_admin_by_hand_is_none_after_the_next_apply(campus: Machine, dora: Visitor) -> None:
+    """And where the config says so, admins are let into servers, each visit being a line in the journal."""
+    text = campus.read(CONFIG).replace(", dora]", "]").replace("hub: # the site\n", "hub:\n  admin_access: true\n")
+    campus.put(CONFIG, text)
+    refused = user(campus, "admin", "dora", "on", check=False)
+    assert "was changed since the last apply" in refused.stderr
+    assert apply_as_root(campus).ok
+    assert dora.hub_user()["admin"] is False
+    assert dora.get("/hub/admin").status_code == httpx.codes.FORBIDDEN
+    token = token_of(dora)
+    assert dora.as_program("/user/grace/api/status", token).status_code == httpx.codes.FORBIDDEN
+    assert not visits(campus)
+
+    assert "is an admin of the hub" in user(campus, "admin", "dora", "on").stdout
+    assert dora.as_program("/user/grace/api/status", token_of(dora)).status_code == httpx.codes.OK
+    assert visits(campus) == 1
+    for method, path, content in TAKES_OVER:
+        assert not dora.api(method, f"/hub/api{path}", content).is_success, (method, path)
+
+
+def test_an_admins_browser_is_noted_as_well(campus: Machine, dora: Visitor) -> None:
+    before = visits(campus)
+    page = dora.get("/user/grace/lab")
+    form = re.search(r'name="_xsrf"\s+value="([^"]+)"', page.text)
+    assert form, page.text
+    opened = dora.submit(str(page.url), {"_xsrf": form[1], "scopes": "access:servers!server=grace/"})
+    assert "<title>JupyterLab</title>" in opened.text, opened.text
+    assert visits(campus) == before + 1
+
+
+def test_an_admin_is_none_at_once_and_for_good(campus: Machine, dora: Visitor, grace: Visitor) -> None:
+    before = server_of_grace(campus)
+    assert "is no admin any more" in user(campus, "admin", "dora", "off").stdout
+    assert dora.hub_user()["admin"] is False
+    assert dora.as_program("/user/grace/api/status", token_of(dora)).status_code == httpx.codes.FORBIDDEN
+    assert "nothing to do" in user(campus, "admin", "dora", "off").stdout
+    assert not is_admin(campus, "dora")
+    assert server_of_grace(campus) == before
+    assert grace.server_answers()
+
+
+def test_who_can_not_be_an_admin(campus: Machine, dora: Visitor) -> None:
+    assert "there is no account nobody-there" in refused(campus, "admin", "nobody-there", "on")
+    user(campus, "disable", "dora")
+    assert "dora may not log in" in refused(campus, "admin", "dora", "on")
+    user(campus, "enable", "dora")
+    assert "can't be an account" in refused(campus, "admin", "jupyter", "on", code=USAGE)
+    assert "invalid choice" in user(campus, "admin", "dora", "perhaps", check=False).stderr
+    assert dora.name
+
+
+def test_an_admin_has_another_name_and_goes(campus: Machine, dora: Visitor) -> None:
+    user(campus, "admin", dora.name, "on")
+    user(campus, "rename", "dora", "theodora")
+    assert f"admin_users: [{ADMIN.name}, theodora] # the first" in campus.read(CONFIG)
+    assert logs_in(campus, "theodora", PASSWORD)
+    assert is_admin(campus, "theodora")
+    user(campus, "remove", "theodora", "--delete-home")
+    assert f"admin_users: [{ADMIN.name}] # the first" in campus.read(CONFIG)
+    assert line_of(campus, "theodora") is None
 
 
 def test_without_the_hub(campus: Machine) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer.config.edit import Entry, with_default_kernel, with_kept, with_kernel, without_kernel
+from installer.config.edit import Entry, with_admins, with_default_kernel, with_kept, with_kernel, without_kernel
 from installer.config.load import load_text
 from installer.config.models import Config, KernelEntry
 from installer.host import paths
@@ -47,6 +47,10 @@ DEFAULTS = "kernels:\n  - python\n  - r\n  - julia\n  - go\n"
 LAB_LINES = '  - name: lab\n    packages: [polars, "numpy<2"]\n'
 LAB_FLUSH = '- name: lab\n  packages: [polars, "numpy<2"]\n'
 LAB_INLINE = '{name: lab, packages: [polars, "numpy<2"]}'
+
+
+def admins(names: list[str], before: str, after: str) -> Edit:
+    return Edit(before, lambda text: with_admins(text, names), after)
 
 
 def kept(files: list[str], before: str, after: str) -> Edit:
@@ -92,6 +96,27 @@ EDITS = {
         "kernels:\n  - python\n  - name: r\n    pip: [x]\n  - julia\n  - go\n",
     ),
     "a default that is there": put("julia", "# x", "# x"),
+    # --- admins
+    "an admin into an empty file": admins(["ada"], "", "hub: {admin_users: [ada]}\n"),
+    "an admin into a section with comments": admins(
+        ["ada"],
+        "# us\nhub: # site\n  domain: a.b # x\n# end\n",
+        "# us\nhub: # site\n  domain: a.b # x\n  admin_users: [ada]\n# end\n",
+    ),
+    "one more admin": admins(
+        ["ada", "grace"],
+        "hub:\n  admin_users:  # who\n  - ada # first\n  domain: a.b\n",
+        "hub:\n  admin_users:  # who\n  - ada # first\n  - grace\n  domain: a.b\n",
+    ),
+    "one more admin, in brackets": admins(
+        ["ada", "grace"], "hub: {admin_users: [ada]} # x\n", "hub: {admin_users: [ada, grace]} # x\n"
+    ),
+    "an admin less": admins(
+        ["grace"], "hub:\n  admin_users:\n  - ada # first\n  - grace # second\n",
+        "hub:\n  admin_users:\n  - grace # second\n",
+    ),
+    "the last admin": admins([], "hub:\n  admin_users: [ada] # x\n", "hub:\n  admin_users: [] # x\n"),
+    "admins that are there": admins(["ada"], "hub: {admin_users: ['ada']}", "hub: {admin_users: ['ada']}"),
     # --- into a list with dashes
     "behind the last": put("lab", "kernels:\n  - r\n", "kernels:\n  - r\n  - lab\n"),
     "behind the last without a newline": put("lab", "kernels:\n  - r", "kernels:\n  - r\n  - lab"),

@@ -80,6 +80,7 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  # domain: this host's name  (default)\n"
         "  base_url: /lab/\n"
         "  # admin_users: the one who ran sudo  (default)\n"
+        "  admin_access: false  # default\n"
         "auth:\n"
         "  provider: pam  # default\n"
         "  # client_id: none: needed for all but pam  (default)\n"

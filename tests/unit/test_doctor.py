@@ -288,9 +288,11 @@ def test_people(person: people.Person, severity: Severity, what: str, mend: str)
 
 
 def test_admins_and_services() -> None:
-    assert told(people.judge([], (), {}), Severity.PROBLEM, "nobody is in", "--add NAME jupyterhub-users")
+    assert told(people.judge([], (), {}), Severity.PROBLEM, "nobody is in", "installer user add NAME")
     admin = people.judge([ADA], ["grace"], {})
     assert told(admin, Severity.WARNING, "grace administers", "sudo gpasswd --add grace jupyterhub-users")
+    missing = people.judge([ADA], ["ada"], {}, ["studnets"])
+    assert told(missing, Severity.WARNING, "names the group studnets", "installer user group add studnets NAME")
     hub = people.judge([ADA], [], {"jupyter": {"shadow"}})
     assert told(hub, Severity.PROBLEM, "in the group shadow", "sudo gpasswd --delete jupyter shadow")
 

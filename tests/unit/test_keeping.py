@@ -10,8 +10,7 @@ from installer.commands.keeping import kept_keys, with_kept
 from installer.config.load import Loaded, load_text
 from installer.config.values import KEEPABLE
 from installer.engine.store import Generation, Store, stored
-from installer.features.everything import desired
-from installer.features.layout import _EXAMPLE
+from installer.features.layout import everything_there_can_be
 from installer.host import paths
 from installer.host.errors import ConfigProblem
 from installer.resources.file import File
@@ -26,7 +25,7 @@ def loaded(text: str) -> Loaded:
 
 def test_every_file_that_can_be_kept_is_one_of_ours_and_names_no_environment() -> None:
     """Kept through an upgrade, a file must not go on naming what the upgrade replaces, and later takes away."""
-    ours = {resource.name: resource for resource in desired(_EXAMPLE)}
+    ours = {resource.name: resource for resource in everything_there_can_be()}
     for path in KEEPABLE:
         resource = ours[path]
         assert isinstance(resource, File)
@@ -38,7 +37,7 @@ def test_what_the_last_apply_has_made_is_kept_and_nothing_else(tmp_path: Path) -
     store = Store(tmp_path, KINDS)
     store.prepare()
     config = load_text(paths.CONFIG_FILE, f"keep: [{SITE}, {paths.PAM_SERVICE}]\n")
-    resources = [resource for resource in desired(_EXAMPLE) if resource.kind in {"site", "file"}]
+    resources = [resource for resource in everything_there_can_be() if resource.kind in {"site", "file"}]
     assert kept_keys(config, resources, store) == frozenset(), "on a fresh machine all is made"
     made = tuple(stored(resource) for resource in resources if resource.kind == "site")
     store.add(Generation(number=1, at="", by="", summary="", config="", remembered={}, resources=made))

@@ -8,6 +8,7 @@ import pytest
 
 from installer.commands import user_import
 from installer.commands.user_import import Row
+from installer.config.auth import Allow, Auth, Names
 from installer.host.errors import UsageProblem
 
 
@@ -77,3 +78,65 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere.csv"):
         with pytest.raises(UsageProblem, match="can't be read"):
             user_import.read(path)
+
+
+def elsewhere(tmp_path: Path, *, listed: bool = True) -> Auth:
+    """People log in with Google; names and list are files there."""
+    return Auth(
+        provider="google",
+        client_id="hub",
+        names=Names(map=str(tmp_path / "names")),
+        allow=Allow(file=str(tmp_path / "userlist")) if listed else Allow(all=True),
+    )
+
+
+PEOPLE = (
+    "name,groups,identity\nada-of-tests,,Ada@Example.org\ngrace-of-tests,users,grace@example.org\nlinus-of-tests,,\n"
+)
+
+
+def test_an_address_gets_its_account_and_its_line(tmp_path: Path) -> None:
+    wished = user_import.prepare(table(tmp_path, PEOPLE), elsewhere(tmp_path))
+    assert wished.pairs == ("Ada@Example.org ada-of-tests", "grace@example.org grace-of-tests")
+    assert wished.admitted == ("Ada@Example.org", "grace@example.org")
+    assert [row.name for row in wished.with_password] == ["linus-of-tests"]
+    assert user_import.prepare(table(tmp_path, PEOPLE), elsewhere(tmp_path, listed=False)).admitted == ()
+
+
+def test_what_is_in_the_files_is_left(tmp_path: Path) -> None:
+    (tmp_path / "names").write_text("# ours\nAda@Example.org ada-of-tests # since 2024\n")
+    (tmp_path / "userlist").write_text("ada@example.org admin\n")
+    wished = user_import.prepare(table(tmp_path, PEOPLE), elsewhere(tmp_path))
+    assert wished.pairs == ("grace@example.org grace-of-tests",)
+    assert wished.admitted == ("grace@example.org",)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "said"),
+    [
+        ("name,identity\nada,x y\n", "", "'x y' is no name at a login provider"),
+        ("name,identity\nada,x#y\n", "", "is no name at a login provider"),
+        ("name,identity\nada,a@b.c\ngrace,A@B.C\n", "", "line 3: A@B.C is in line 2 already"),
+        ("name,identity\nada,a@b.c\n", "a@b.c grace\n", "line 2: a@b.c has the account grace already"),
+        ("name,identity\nada,a@b.c\n", "x@y.z ada\n", "line 2: the account ada is x@y.z's"),
+        ("name,identities\nada,\n", "", "did you mean identity?"),
+    ],
+)
+def test_two_never_get_one_account(tmp_path: Path, text: str, names: str, said: str) -> None:
+    (tmp_path / "names").write_text(names)
+    with pytest.raises(UsageProblem) as caught:
+        user_import.prepare(table(tmp_path, text), elsewhere(tmp_path))
+    assert said in f"{caught.value.what} {caught.value.detail}"
+
+
+@pytest.mark.parametrize(
+    ("auth", "said"),
+    [
+        (Auth(), "with auth.provider pam, people log in by their account's name"),
+        (Auth(provider="google", client_id="hub", allow=Allow(all=True)), "names no file for that"),
+    ],
+    ids=["pam", "no file"],
+)
+def test_identities_need_a_place(tmp_path: Path, auth: Auth, said: str) -> None:
+    with pytest.raises(UsageProblem, match=f"line 2: ada@example.org can be given no account: .*{said}"):
+        user_import.prepare(table(tmp_path, "name,identity\nada,ada@example.org\n"), auth)

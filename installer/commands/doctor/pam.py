@@ -17,8 +17,10 @@ _RULE = re.compile(r"\s*(-?\w+)\s+(\[[^\]]*\]|\w+)\s+(\S+)")
 _AGAIN = "sudo pam-auth-update --force"
 
 
-def look(_: Server) -> list[Finding]:
+def look(server: Server) -> list[Finding]:
     """Read the service's rules, and what they include."""
+    if server.situation is not None and not server.situation.site.checks_passwords:
+        return [ok(AREA, f"{paths.CONFIG_FILE} has nobody log in by it")]
     texts: dict[str, str | None] = {}
     _read(paths.PAM_SERVICE.name, texts)
     there = {module.name for place in _MODULES for module in Path("/").glob(f"{place.lstrip('/')}/*.so")}

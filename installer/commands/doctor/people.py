@@ -38,8 +38,11 @@ def look(server: Server) -> list[Finding]:
         people = [_person(member) for member in members()]
     except KeyError:
         return [problem(AREA, f"there is no group {paths.MEMBERS_GROUP}: nobody may log in", APPLY)]
-    admins = server.situation.site.admin_users if server.situation else ()
-    return judge(people, admins, _groups_of_services())
+    site = server.situation.site if server.situation else None
+    rules = site.config.auth.allow if site is not None and site.checks_passwords else None
+    named = (*rules.groups, *rules.admin_groups) if rules is not None else ()
+    missing = [group for group in dict.fromkeys(named) if not _is_there(group)]
+    return judge(people, site.admin_users if site else (), _groups_of_services(), missing)
 
 
 def look_deep(_: Server) -> list[Finding]:
@@ -60,8 +63,13 @@ def judge_sudo(unasked: Sequence[str]) -> list[Finding]:
     ] or [ok(AREA, "no member may use sudo without a password")]
 
 
-def judge(people: Sequence[Person], admins: Sequence[str], services: Mapping[str, set[str]]) -> list[Finding]:
-    """Judge them. services: for the account of each service, the groups that it is in besides its own."""
+def judge(
+    people: Sequence[Person], admins: Sequence[str], services: Mapping[str, set[str]], missing: Sequence[str] = ()
+) -> list[Finding]:
+    """Judge them. services: for the account of each service, the groups that it is in besides its own.
+
+    missing: groups that auth.allow names, and that this machine doesn't have.
+    """
     found = [finding for person in people for finding in _judged(person)]
     names = {person.name for person in people}
     group = paths.MEMBERS_GROUP
@@ -70,7 +78,7 @@ def judge(people: Sequence[Person], admins: Sequence[str], services: Mapping[str
             problem(
                 AREA,
                 f"nobody is in {group}, and so nobody may log in",
-                f"add the first: sudo gpasswd --add NAME {group}",
+                "add the first: sudo python3 -m installer user add NAME",
             )
         )
     for admin in admins:
@@ -81,7 +89,18 @@ def judge(people: Sequence[Person], admins: Sequence[str], services: Mapping[str
         for extra in sorted(groups):
             what = f"{account}, an account of the hub's own, is in the group {extra}"
             found.append(problem(AREA, what, f"sudo gpasswd --delete {account} {extra}"))
+    for group in missing:
+        what = f"auth.allow in {paths.CONFIG_FILE} names the group {group}, and there is no such group on this machine"
+        found.append(warning(AREA, what, f"make it: sudo python3 -m installer user group add {group} NAME"))
     return found or [ok(AREA, f"{len(people)} may log in; admins: {', '.join(admins) or 'none'}")]
+
+
+def _is_there(group: str) -> bool:
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        return False
+    return True
 
 
 def _judged(person: Person) -> list[Finding]:
