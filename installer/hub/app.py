@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from jupyterhub.app import JupyterHub
 
 from installer.hub import config as hub_config
+from installer.hub.failure_lines import OneLine
 from installer.hub.follow_proxy import follow_proxy
 from installer.hub.redact import Redact
 
@@ -50,9 +51,10 @@ class Hub(JupyterHub):  # type: ignore[misc]
         hub_config.check(loaded, [JupyterHub, *in_use, *self.classes], files)
 
     def init_logging(self) -> None:
-        """JupyterHub's own, less the secrets."""
+        """JupyterHub's own, less the secrets, and less what is said already."""
         super().init_logging()
         for handler in self.log.handlers:
+            handler.addFilter(OneLine())
             handler.addFilter(Redact())
 
     async def launch_instance_async(self, argv: list[str] | None = None) -> None:

@@ -115,4 +115,4 @@ def test_a_secret_that_is_none(data: bytes | None, mode: int, wrong: str, tmp_pa
         file.write_bytes(data)
         file.chmod(mode)
     with pytest.raises(Problem, match=wrong):
-        sign_in.refuse_unfit_secret(file)
+        sign_in.refuse_unfit_secret(file, "the secret")
