@@ -25,13 +25,22 @@ GUESSES, LINES = 1000, 150
 MEMBERS = ["jupyterhub-users"]
 FORGED = "x\n[W 2026-01-01 JupyterHub a:1] Failed login from 198.51.100.66: 'ada': x"
 FILTER = "/etc/fail2ban/filter.d/jupyterhub.conf"
+PAM = "/etc/pam.d/jupyterhub"
+FAILLOCK = ["faillock", "--dir", "/run/jupyterhub-faillock", "--user"]
+ASK = """if True:
+    import socket, sys
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect("/run/jupyterhub-pam.sock")
+        connection.sendall(sys.argv[1].encode() + b"\\n")
+        print(connection.makefile().readline())
+"""
 PAGE = REPOSITORY / "docs" / "how-to" / "slow-guessing.md"
 
 
 @pytest.fixture(scope="module")
 def campus(applied_server: Applied) -> Iterator[Machine]:
     with Machine(applied_server[0]) as machine:
-        for name in ("grace", "heidi", "ivan"):
+        for name in ("grace", "heidi", "ivan", "karl"):
             add_person(machine, name, PASSWORD, groups=MEMBERS)
         machine.put("/srv/guesser.py", Path(__file__).with_name("guesser.py").read_text())
         yield machine
@@ -93,15 +102,15 @@ def test_a_thousand_from_one_address_and_from_many(campus: Machine) -> None:
 
 
 def test_a_failure_is_one_line(campus: Machine) -> None:
-    before = len(lines(campus, "--unit=jupyterhub.service"))
     secret = "a password that somebody mistyped"
     with Visitor(campus) as visitor:
-        page = visitor.get("/hub/login")
-        seen = len(lines(campus, "--unit=jupyterhub.service"))
-        assert page.status_code == httpx.codes.OK
+        assert visitor.get("/hub/login").status_code == httpx.codes.OK
+        before = len(lines(campus, "--unit=jupyterhub.service"))
         assert visitor.login("ivan", secret).status_code == httpx.codes.FORBIDDEN
-    written = [line for line in lines(campus, "--unit=jupyterhub.service")[seen:] if "GET /hub/login" not in line]
-    assert before <= seen
+    # That the page with the form was asked for, and that it got a token, is said as well.
+    of_page = ("GET /hub/login", "_xsrf_utils")
+    written = lines(campus, "--unit=jupyterhub.service")[before:]
+    written = [line for line in written if not any(words in line for words in of_page)]
     assert len(written) == 1, written
     assert re.fullmatch(r"\[W [^\]]+\] Failed login from \S+: 'ivan': Authentication failure", written[0])
     assert not [line for line in lines(campus, "--unit=jupyterhub-pam@*") if "refused" in line]
@@ -112,9 +121,10 @@ def test_the_way_of_programs_is_no_way_round(campus: Machine) -> None:
     """A token can be had for a password as well."""
     with Visitor(campus) as visitor:
         asks = json.dumps({"auth": {"username": "ivan", "password": "guess"}}).encode()
-        told = [visitor.send("POST", "/hub/api/users/ivan/tokens", asks).status_code for _ in range(8)]
-    assert set(told) == {httpx.codes.FORBIDDEN}
-    assert "too many wrong passwords" in failures(campus, "ivan")[-1]
+        with ThreadPoolExecutor(8) as pool:
+            told = list(pool.map(lambda _: visitor.send("POST", "/hub/api/users/ivan/tokens", asks), range(8)))
+    assert {answer.status_code for answer in told} == {httpx.codes.FORBIDDEN}
+    assert "too many wrong passwords" in "".join(failures(campus, "ivan"))
 
 
 def test_fail2ban_finds_failures_and_nothing_else(campus: Machine) -> None:
@@ -140,6 +150,28 @@ def test_fail2ban_finds_failures_and_nothing_else(campus: Machine) -> None:
     assert "198.51.100.66" not in addresses
     assert "User logged in: grace" in "\n".join(of_us)
     assert campus.run(["fail2ban-client", "--test"]).ok
+
+
+def test_whoever_has_the_hub_is_slowed_too(campus: Machine) -> None:
+    """The helper is asked directly; here after three wrong ones, in place of a hundred."""
+
+    def ask(password: str) -> dict[str, Any]:
+        question = json.dumps({"username": "karl", "password": password, "address": "192.0.2.1"})
+        return dict(json.loads(campus.run(["python3", "-c", ASK, question], user="jupyter", cwd="/").stdout))
+
+    rules = campus.read(PAM)
+    campus.put(PAM, rules.replace("deny=100", "deny=3"))
+    assert ask(PASSWORD)["ok"]
+    for _ in range(3):
+        assert not ask("guess")["ok"]
+    assert not ask(PASSWORD)["ok"], "closed"
+    assert "pam_faillock" in "\n".join(lines(campus, "--grep=temporarily locked", "--output=short"))
+    assert "192.0.2.1" in campus.run([*FAILLOCK, "karl"]).stdout
+    assert campus.run(["stat", "--format=%U %a", FAILLOCK[2]]).stdout == "root 700\n"
+    assert "192.0.2.1" not in campus.run(["faillock", "--user", "karl"]).stdout, "closed for the hub alone"
+    campus.run([*FAILLOCK, "karl", "--reset"])
+    assert ask(PASSWORD)["ok"]
+    campus.put(PAM, rules)
 
 
 def test_nothing_failed(campus: Machine) -> None:
