@@ -579,6 +579,24 @@ def test_closed_account_is_out(applied_clone: Machine) -> None:
     assert by_token.stdout == "403"
 
 
+def test_what_a_kernel_publishes_is_its_persons(campus: Machine, grace: Visitor, victim: int) -> None:
+    """Whoever connects to a kernel hears every output of the notebook; so nobody else can."""
+    kernel = grace.start_kernel()
+    assert kernel.run("print(6 * 7)") == "42"
+    listening = campus.run(["ss", "--listening", "--tcp", "--no-header", "--processes"]).stdout
+    hers = set(campus.run(["pgrep", "--uid", GRACE]).stdout.split())
+    assert {pid for pid in re.findall(r"pid=(\d+)", listening) if pid in hers} == {str(victim)}
+    sockets = campus.run(["find", "/tmp", "-path", "/tmp/jupyter-kernel-*", "-type", "s"]).stdout.split()
+    assert len(sockets) == len(("shell", "iopub", "stdin", "control", "heartbeat"))
+    connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    for path in sockets:
+        campus.run(["python3", "-c", connect, path], user=GRACE)
+        refused = campus.run(["python3", "-c", connect, path], user=MALLORY, cwd="/", check=False)
+        assert "PermissionError" in refused.stderr, path
+    grace.shut_down_kernel(kernel)
+    assert campus.run(["find", "/tmp", "-name", "jupyter-kernel-*"]).stdout == ""
+
+
 def test_sudo_never_leads_to_root_under_another_name(campus: Machine) -> None:
     campus.run("id toor2 || useradd -o -u 0 -G jupyterhub-users toor2; gpasswd --add root jupyterhub-users")
     try:
