@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from installer.config.auth import Auth
 from installer.engine.resource import Resource
 from installer.features import branding, spawning
 from installer.features.apps import gated
@@ -108,4 +109,12 @@ def resources(site: Site) -> tuple[Resource, ...]:
 def _secrets(site: Site) -> tuple[Path, ...]:
     """Those that the unit is given."""
     apps = (paths.APPS_TOKEN,) if gated(site.config) else ()
-    return (*_SECRETS, *apps, *((paths.CLIENT_SECRET, paths.AUTH_STATE_KEY) if site.config.auth.is_oauth else ()))
+    return (*_SECRETS, *apps, *_login_secrets(site.config.auth))
+
+
+def _login_secrets(auth: Auth) -> tuple[Path, ...]:
+    """What the login provider gave for this hub, and what people's tokens are encrypted with."""
+    if not auth.is_elsewhere:
+        return ()
+    given = (paths.CLIENT_SECRET,) if auth.is_oauth else (paths.LDAP_PASSWORD,) if auth.ldap.bind_dn else ()
+    return (*given, paths.AUTH_STATE_KEY)

@@ -70,6 +70,8 @@ AUTH_RULES = ETC / "auth.json"
 """Who gets in, and as whom: what the hub reads, and what `installer user allowed` asks."""
 CLIENT_SECRET = SECRETS / "client_secret"
 """Of the login provider's; put there by the admin."""
+LDAP_PASSWORD = SECRETS / "ldap_password"
+"""By which the hub logs in at the directory, to search; put there by the admin."""
 AUTH_STATE_KEY = SECRETS / "auth_state_key"
 """What the hub's database keeps of people's tokens is encrypted with."""
 CHANNEL_CREDENTIALS = SECRETS / "channels.json"
@@ -152,6 +154,8 @@ PROXY_RUN = Path("/run/jupyterhub-proxy")
 PROXY_SOCKET = PROXY_RUN / "http.sock"
 PROXY_API_RUN = Path("/run/jupyterhub-proxy-api")
 PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
+FAILLOCK = Path("/run/jupyterhub-faillock")
+"""How often wrong passwords were given to the password helper, by account: pam_faillock's, root's alone."""
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")

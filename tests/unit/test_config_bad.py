@@ -207,7 +207,7 @@ CASES = {
         "hub: {admin_users: [ada, grace, ada]}\n", 1, "hub.admin_users[2]", "named twice", "each name once", '"ada"'
     ),
     # --- auth and tls
-    "unknown provider": Bad("auth: {provider: ldap}\n", 1, "auth.provider", "not a choice", "pam", '"ldap"', "auth: {"),
+    "unknown provider": Bad("auth: {provider: saml}\n", 1, "auth.provider", "not a choice", "pam", '"saml"', "auth: {"),
     "provider off": Bad("auth: {provider: off}\n", 1, "auth.provider", "not a choice", "pam", '"off" (YAML 1.1 reads'),
     "unknown mode": Bad("tls: {mode: acme}\n", 1, "tls.mode", "not a choice", "self-signed", '"acme"'),
     "tls mode in a list": Bad("tls: {mode: [self-signed]}\n", 1, "tls.mode", "not a choice", "self-signed", "a list"),
