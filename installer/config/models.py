@@ -25,6 +25,7 @@ from installer.config.kernel_values import (
     Title,
 )
 from installer.config.kinds import Kind, Unfit, items, some_text
+from installer.config.limits import Limits
 from installer.config.section import Section
 from installer.config.section import setting as _setting
 from installer.config.shared import SharedDirectories
@@ -295,6 +296,7 @@ class Config(Section):
     tls: Tls = Tls()
     web: Web = Web()
     branding: Branding = Branding()
+    limits: Limits = Limits()
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()
