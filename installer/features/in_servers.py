@@ -8,6 +8,8 @@ from installer.config.shared import SharedDirectory
 
 EXTENSION = "installer.hub.in_server"
 """The module in the server environment that goes by it."""
+_USAGE = "jupyter_resource_usage"
+"""What people see of their use and limits (see `limits`, which sets it)."""
 
 _LOOK_AT_LEAST, _TELL_AT_LEAST = 10, 300
 """Seconds: how often a server looks at itself, and how old what the hub knows of it may be (JupyterHub's own)."""
@@ -20,7 +22,7 @@ def settings(config: Config) -> Settings:
     """All of it, but for what has to do with kernels' names."""
     # Here, and not in jupyter_server_config.d, so that nobody's own config switches it off: whoever did would be taken
     # for idle at work. Other extensions of theirs are found as ever.
-    loaded: Settings = {"ServerApp": {"jpserver_extensions": {EXTENSION: True}}}
+    loaded: Settings = {"ServerApp": {"jpserver_extensions": {EXTENSION: True, _USAGE: True}}}
     return {**loaded, **_activity(config.culler), **_shared(config.shared)}
 
 

@@ -125,7 +125,7 @@ def test_a_group_that_is_not_there() -> None:
 
 def test_what_servers_are_told() -> None:
     assert in_servers.settings(Config()) == {
-        "ServerApp": {"jpserver_extensions": {in_servers.EXTENSION: True}},
+        "ServerApp": {"jpserver_extensions": {in_servers.EXTENSION: True, "jupyter_resource_usage": True}},
         "Watch": {"every": 10, "tell_after": 300, "spare_busy": True, "spare_open": False},
     }
     config = {"culler": {"timeout": "1m", "kernel_timeout": "30s", "terminal_timeout": "1h"}}
