@@ -112,7 +112,7 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
 
 def _login_lines(site: Site) -> list[str]:
     """Who logs in how."""
-    if not site.config.auth.is_oauth:
+    if not site.config.auth.is_elsewhere:
         return [
             f"  log in    members of the group {paths.MEMBERS_GROUP}, with the password they have on this machine;",
             "            add one: sudo python3 -m installer user add NAME",

@@ -315,7 +315,7 @@ def _carry_out(
 ) -> Generation:
     """Bring one kernel, and the default that servers are told of, to what is wanted; the rest stays unlooked at."""
     store = situation.store
-    default = feature.default_kernel(situation.config)
+    default = feature.server_settings(situation.config)
     part = [default, wanted] if wanted else [default]
     before, rest = _parted(situation, kernel)
     plan = make_plan([resource.model_copy(update={"needs": ()}) for resource in part], before)

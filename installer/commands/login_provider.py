@@ -6,6 +6,7 @@ import ssl
 
 import httpx
 
+from installer.commands.directory import ask_directory
 from installer.config.auth_values import WELL_KNOWN
 from installer.features.site import Site
 from installer.host import paths
@@ -15,11 +16,13 @@ _PATIENCE = 5.0
 
 
 def ask_provider(site: Site) -> str | None:
-    """Why nobody can log in just now, as far as the provider's discovery document says (one line); else None.
+    """Why nobody can log in just now, as far as the provider tells (one line); else None.
 
-    Raises Problem where the document says that it is another provider's: then nobody is to be let in on its word.
+    Raises Problem where a discovery document says that it is another's: then nobody is to be let in on its word.
     """
     auth = site.config.auth
+    if auth.provider == "ldap":
+        return ask_directory(site)
     issuer = auth.issued_by
     if issuer is None:
         return None
@@ -50,12 +53,13 @@ def refuse_liar(site: Site) -> None:
 
 def notes(site: Site) -> list[str]:
     """What an admin should know of it, a line each. Raises Problem."""
-    if not site.config.auth.is_oauth:
+    auth = site.config.auth
+    if not auth.is_elsewhere:
         return []
-    said = [f"the login provider has to know where people come back to: {site.callback_url}"]
+    said = [f"the login provider has to know where people come back to: {site.callback_url}"] if auth.is_oauth else []
     trouble = ask_provider(site)
     if trouble is not None:
         said.append(f"nobody can log in yet: {trouble}")
-    if not site.admin_users and not site.config.auth.allow.file and not site.config.auth.allow.admin_groups:
+    if not site.admin_users and not auth.allow.file and not auth.allow.admin_groups:
         said.append("nobody is a hub admin: name some in hub.admin_users (accounts), or auth.allow.admin_groups")
     return said

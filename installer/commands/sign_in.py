@@ -17,28 +17,30 @@ def refuse_unfit(site: Site) -> None:
     """Raises Problem where a file that signing in needs can't be used; nothing has been changed then."""
     auth = site.config.auth
     if auth.is_oauth:
-        refuse_unfit_secret(paths.CLIENT_SECRET)
+        refuse_unfit_secret(paths.CLIENT_SECRET, "the secret that the login provider gave for this hub")
+    elif auth.provider == "ldap" and auth.ldap.bind_dn:
+        refuse_unfit_secret(paths.LDAP_PASSWORD, f"the password of {auth.ldap.bind_dn}")
     for key, file in (("allow.file", auth.allow.file), ("names.map", auth.names.map), ("ca_file", auth.ca_file)):
         if file is not None:
             _refuse_unfit_file(f"auth.{key}", Path(file))
 
 
-def refuse_unfit_secret(file: Path) -> None:
-    """Raises Problem unless the client secret is root's alone, and one line."""
+def refuse_unfit_secret(file: Path, secret: str) -> None:
+    """Raises Problem unless a secret is root's alone, and one line. secret: which one it is."""
     write = f"sudo install -m 600 /dev/stdin {file}, then paste the secret, Enter, Ctrl-D"
     try:
         owned = files.ownership(file)
         usable = stat.S_ISREG(file.lstat().st_mode) and file.stat().st_size <= _LARGEST_SECRET
         text = file.read_text(encoding="utf-8", errors="replace") if usable else ""
     except OSError as error:
-        what = f"{file}, the secret that the login provider gave for this hub, can't be read: {error.strerror}"
+        what = f"{file}, {secret}, can't be read: {error.strerror}"
         raise Problem(what, write) from None
     if not text.strip() or len(text.strip().splitlines()) > 1:
-        raise Problem(f"{file} is not one line with the secret that the login provider gave for this hub", write)
+        raise Problem(f"{file} is not one line with {secret}", write)
     if owned.owner != "root" or owned.mode & 0o077:
         raise Problem(
             f"{file} can be read by others than root ({owned.owner}, {owned.mode:04o})",
-            f"sudo chown root:root {file} && sudo chmod 600 {file} (and have the provider make a new secret)",
+            f"sudo chown root:root {file} && sudo chmod 600 {file} (and have a new one made)",
         )
 
 

@@ -78,6 +78,7 @@ _EMPTIED: dict[Path, Callable[[Path], None]] = {
     paths.KERNELS_SCRATCH: _everything,
     paths.KERNELSPECS: _kernelspecs,
     paths.WEB_STATE: _everything,
+    paths.FAILLOCK: _everything,
     paths.PASSES: _everything,
     paths.PROXY_RUN: _everything,
     paths.PROXY_API_RUN: _everything,

@@ -174,6 +174,7 @@ def create(name: str, groups: Sequence[str]) -> None:
             f"{home} is there already, and may be somebody else's",
             f"move it away; or, if it is theirs, make the account by hand: useradd --uid $(stat -c %u {home}) {name}",
         )
+    _refuse_closed_skeleton()
     words = [
         "--create-home",
         "--home-dir",
@@ -195,6 +196,35 @@ def create(name: str, groups: Sequence[str]) -> None:
             f"the account {name} could not be made: {said[-1] if said else failed.what}",
             "mend that, and run the same command again; nothing was left of it",
         ) from None
+    _copy_skeleton(name, home)
+
+
+def _refuse_closed_skeleton() -> None:
+    """Raise Problem where there is something in the skeleton that not everybody may read, as its copies are made."""
+    if not paths.SKELETON.is_dir():
+        return
+    words = ["find", str(paths.SKELETON), "!", "-readable", "-o", "-type", "d", "!", "-executable"]
+    closed = run(words, user="nobody", check=False).stdout.splitlines()
+    if closed:
+        raise Problem(
+            f"{closed[0]}, which new homes get a copy of, can't be read by everybody",
+            f"sudo chmod -R a+rX {paths.SKELETON}",
+        )
+
+
+def _copy_skeleton(name: str, home: Path) -> None:
+    """Put the admin's files into a new home: as the person, since what is in a home is never root's to write."""
+    if paths.SKELETON.is_dir():
+        words = [
+            "cp",
+            "--recursive",
+            "--no-dereference",
+            "--preserve=mode,timestamps",
+            "--",
+            f"{paths.SKELETON}/.",
+            ".",
+        ]
+        run(words, user=name, cwd=home, what=f"{name} was added, but {paths.SKELETON} can't be copied to {home}")
 
 
 def set_passwords(passwords: Mapping[str, str], *, once: bool) -> None:

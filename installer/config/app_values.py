@@ -190,8 +190,11 @@ _GROUP_NAME = Kind(
     "`-`.",
 )
 _GROUP_NAME_SCHEMA = {"type": "string", "pattern": f"^{_GROUP}$"}
+GroupName = Annotated[str, _GROUP_NAME, BeforeValidator(group_name), WithJsonSchema(_GROUP_NAME_SCHEMA)]
+"""A Linux group."""
+
 GroupNames = Annotated[
-    tuple[Annotated[str, _GROUP_NAME, BeforeValidator(group_name), WithJsonSchema(_GROUP_NAME_SCHEMA)], ...],
+    tuple[GroupName, ...],
     Kind("a list of groups such as [staff]", "Groups, each once, in brackets or one a line after `- `.", _GROUP_NAME),
     BeforeValidator(items(re.compile(_GROUP).fullmatch)),
     AfterValidator(each_once),

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema, model_vali
 
 from installer.config.auth_values import Domain, Domains, NamesThere, Organizations, Prefix, ProviderUrl, Word, Words
 from installer.config.kinds import Kind, Unfit, each_once, items
+from installer.config.ldap import Ldap
 from installer.config.section import Section, setting
 from installer.config.tls_values import PlainFile, Switch
 from installer.host import paths
@@ -17,6 +18,8 @@ OIDC = ("oidc", "gitlab", "google", "auth0")
 """Providers that are asked as OpenID Connect has it."""
 OAUTH = (*OIDC, "github", "bitbucket")
 """Providers that people are sent to, and come back from."""
+ELSEWHERE = (*OAUTH, "ldap")
+"""Providers that know people by names of their own."""
 
 _TOKENS = ("access_token", "id_token")
 _TOKEN = Kind("a token such as access_token", f"One of {', '.join(f'`{name}`' for name in _TOKENS)}, each once.")
@@ -110,16 +113,17 @@ _ONLY_FOR: Mapping[str, tuple[str, ...]] = {
     "client_id": OAUTH,
     "issuer": ("oidc",),
     "url": ("github", "gitlab", "auth0"),
-    "ca_file": OAUTH,
+    "ca_file": ELSEWHERE,
     "scopes": OIDC,
     "username_claim": ("oidc", "gitlab", "auth0"),
     "groups_claim": ("oidc", "gitlab", "auth0"),
     "server_tokens": OAUTH,
-    "names": OAUTH,
+    "names": ELSEWHERE,
+    "ldap": ("ldap",),
 }
 _ALLOW_ONLY_FOR: Mapping[str, tuple[str, ...]] = {
-    "groups": ("pam", "oidc", "gitlab", "auth0"),
-    "admin_groups": ("pam", "oidc", "gitlab", "auth0"),
+    "groups": ("pam", "ldap", "oidc", "gitlab", "auth0"),
+    "admin_groups": ("pam", "ldap", "oidc", "gitlab", "auth0"),
     "organizations": ("github",),
     "email_domains": ("oidc", "gitlab", "google", "auth0", "github"),
 }
@@ -140,6 +144,8 @@ _DEAD = {
     "client_secret": f"for everybody to read in this file; the secret goes into {paths.CLIENT_SECRET}",
     "create_system_users": "unsafe: it wants a hub that runs as root; accounts are made without it",
     "allow_existing_users": "unsafe: whoever was let in once would be for ever",
+    "bind_password": f"for everybody to read in this file; the password goes into {paths.LDAP_PASSWORD}",
+    "tls_strategy": "unsafe: anybody on the way could read passwords, or answer for the directory (see ldap.url)",
 }
 
 
@@ -150,17 +156,17 @@ def _listed(providers: tuple[str, ...]) -> str:
 class Auth(Section):
     """How people log in."""
 
-    provider: Literal["pam", "oidc", "github", "gitlab", "google", "bitbucket", "auth0"] = setting(
+    provider: Literal["pam", "ldap", "oidc", "github", "gitlab", "google", "bitbucket", "auth0"] = setting(
         "pam",
-        "Who says who somebody is: `pam` this machine, by its Linux accounts' passwords; `oidc` any OpenID Connect "
-        "provider; the others those services.",
+        "Who says who somebody is: `pam` this machine, by its Linux accounts' passwords; `ldap` a directory, by its "
+        "people's passwords; `oidc` any OpenID Connect provider; the others those services.",
         example="pam",
     )
     client_id: Word | None = setting(
         None,
         f"What the provider calls this hub. The secret that goes with it is put into `{paths.CLIENT_SECRET}`.",
         example="jupyterhub",
-        unset="none: needed for all but pam",
+        unset="none: needed for all but pam and ldap",
     )
     issuer: ProviderUrl | None = setting(
         None,
@@ -210,6 +216,7 @@ class Auth(Section):
     )
     allow: Allow = Allow()
     names: Names = Names()
+    ldap: Ldap = Ldap()
 
     @property
     def is_oauth(self) -> bool:
@@ -217,9 +224,16 @@ class Auth(Section):
         return self.provider in OAUTH
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether people are known to somebody else than this machine: what is told of them is kept."""
+        return self.provider in ELSEWHERE
+
+    @property
     def service(self) -> str:
         """What the button to log in says, as people call the provider."""
         names = {"github": "GitHub", "gitlab": "GitLab", "google": "Google", "bitbucket": "Bitbucket", "auth0": "Auth0"}
+        if self.provider == "ldap":
+            return self.ldap.url or ""
         return names.get(self.provider, "your institution" if self.is_oauth else "")
 
     @property
@@ -263,7 +277,10 @@ class Auth(Section):
         for name, providers in needed.items():
             if self.provider in providers and getattr(self, name) is None:
                 raise Unfit(f"{self.provider} without {name}", expected=f"{name} beside it", below=("provider",))
-        if self.is_oauth and not self.allow.anybody:
+        if self.provider == "ldap" and self.ldap.missing is not None:
+            wrong, expected = self.ldap.missing
+            raise Unfit(f"ldap {wrong}", expected=expected, below=("provider",))
+        if self.is_elsewhere and not self.allow.anybody:
             raise Unfit(
                 f"{self.provider} without a rule that lets anybody in",
                 expected="allow beside it: users, groups, organizations, email_domains, file, or all: true",

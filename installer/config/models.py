@@ -15,6 +15,7 @@ from installer.config.apps import Apps
 from installer.config.auth import Auth
 from installer.config.branding import Branding
 from installer.config.channel_values import Channels
+from installer.config.culler import Culler
 from installer.config.kernel_values import (
     FilePath,
     KernelName,
@@ -24,26 +25,23 @@ from installer.config.kernel_values import (
     Title,
 )
 from installer.config.kinds import Kind, Unfit, items, some_text
+from installer.config.limits import Limits
 from installer.config.section import Section
 from installer.config.section import setting as _setting
+from installer.config.shared import SharedDirectories
+from installer.config.spawner import Spawner
 from installer.config.tls_values import DirectoryUrl, HostNames, OutsideAddress, PlainFile, Switch, is_public
 from installer.config.values import (
     AccountNames,
     Count,
-    Duration,
     Host,
     KeptFiles,
     MailAddress,
     ProgramPath,
     UrlPath,
-    duration_text,
 )
 from installer.config.web import Web
 from installer.host import paths
-
-_MINUTE = 60
-_SELDOMEST = 5 * _MINUTE
-"""How often the culler looks at least, unless it is told otherwise."""
 
 
 class Hub(Section):
@@ -153,54 +151,6 @@ class Tls(Section):
                 raise Unfit(f"files without a {name}", expected="certificate and key beside it", below=("mode",))
         if self.staging and self.directory_url is not None:
             raise Unfit("beside directory_url", expected="one of staging and directory_url", below=("staging",))
-        return self
-
-
-class Culler(Section):
-    """When servers that nobody uses are stopped."""
-
-    timeout: Duration = _setting(
-        60 * _MINUTE, "Stop a server after this long without activity; `0` is never.", example="1h"
-    )
-    max_age: Duration = _setting(
-        0, "Stop a server this long after its start, active or not; `0` is never.", example="7d"
-    )
-    every: Duration | None = _setting(
-        None,
-        "How often to look, and so how exactly the two are kept; not longer than either.",
-        example="5m",
-        unset="half of the shorter of the two, at most 5m",
-    )
-
-    @property
-    def limits(self) -> tuple[int, ...]:
-        """The limits that are set, in seconds; none means that nothing is ever stopped."""
-        return tuple(limit for limit in (self.timeout, self.max_age) if limit)
-
-    @property
-    def interval(self) -> int:
-        """Seconds from one look to the next."""
-        if self.every is not None:
-            return self.every
-        return max(1, min([_SELDOMEST, *(limit // 2 for limit in self.limits)]))
-
-    @model_validator(mode="after")
-    def _looks_often_enough(self) -> Culler:
-        if self.every == 0:
-            raise Unfit(
-                "0 would be never",
-                expected="more than 0 (to stop nothing, set timeout to 0)",
-                below=("every",),
-            )
-        for name in ("timeout", "max_age"):
-            limit = getattr(self, name)
-            if self.every is not None and 0 < limit < self.every:
-                raise Unfit(
-                    f"longer than culler.{name}",
-                    duration_text(min(limit, _SELDOMEST)),
-                    expected=f"at most {duration_text(limit)}",
-                    below=("every",),
-                )
         return self
 
 
@@ -353,9 +303,19 @@ class Config(Section):
     tls: Tls = Tls()
     web: Web = Web()
     branding: Branding = Branding()
+    spawner: Spawner = Spawner()
+    limits: Limits = Limits()
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()
+    shared: SharedDirectories = _setting(
+        (),
+        "Directories that people share, linked into every home.",
+        example=[
+            {"path": "/srv/shared"},
+            {"path": "/srv/nltk_data", "read_only": True, "variable": "NLTK_DATA"},
+        ],
+    )
     keep: KeptFiles = _setting(
         (),
         "Files of the installer's that stay as you have changed, or removed, them by hand.",

@@ -14,10 +14,12 @@ from installer.features import (
     ground,
     hub,
     kernels,
+    limits,
     notify,
     passwords,
     proxy,
     server,
+    shared,
     sign_in,
     spawning,
     tls,
@@ -33,6 +35,7 @@ FEATURES = (
     proxy,
     passwords,
     accounts,
+    limits,
     spawning,
     sign_in,
     branding,
@@ -43,6 +46,7 @@ FEATURES = (
     web,
     forward,
     backup,
+    shared,
     kernels,
 )
 

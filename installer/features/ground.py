@@ -18,6 +18,7 @@ def resources(_: Site) -> tuple[Resource, ...]:
         Group(feature=FEATURE, group=paths.DISABLED_GROUP),
         Directory(feature=FEATURE, path=paths.ETC),
         Directory(feature=FEATURE, path=paths.CONF_D),
+        Directory(feature=FEATURE, path=paths.SKELETON),
         Directory(feature=FEATURE, path=paths.SECRETS, mode=0o700),
         Directory(feature=FEATURE, path=paths.OPT, ours=True),
         Directory(feature=FEATURE, path=paths.REVISIONS),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from installer.config.auth import Auth
 from installer.engine.resource import Resource
-from installer.features import branding
+from installer.features import branding, spawning
 from installer.features.apps import gated
 from installer.features.programs import unit_file
 from installer.features.site import Site
@@ -46,6 +47,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
             template_vars=branding.template_vars(site),
             creates_accounts=site.creates_accounts,
             auth=site.config.auth,
+            spawner=site.config.spawner,
         ),
         check=(*check, "{}", *branding.known_as(site)),
         check_as=paths.HUB_USER,
@@ -57,12 +59,19 @@ def resources(site: Site) -> tuple[Resource, ...]:
         ),
     )
     secrets = _secrets(site)
-    sockets = [paths.ADOPT_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT]
+    sockets = list(spawning.sockets(site.config))
     if site.checks_passwords:
         sockets.append(paths.PAM_SOCKET_UNIT)
     if site.creates_accounts:
         sockets.append(paths.ACCOUNT_SOCKET_UNIT)
-    unit = unit_file(FEATURE, paths.HUB_UNIT, site, sockets=sockets, secrets=[secret.name for secret in secrets])
+    unit = unit_file(
+        FEATURE,
+        paths.HUB_UNIT,
+        site,
+        sockets=sockets,
+        secrets=[secret.name for secret in secrets],
+        spawner=site.config.spawner,
+    )
     return (
         Account(feature=FEATURE, account=paths.HUB_USER, home=paths.HUB_STATE, comment="JupyterHub"),
         Directory(feature=FEATURE, path=paths.HUB_STATE, mode=0o700, owner=paths.HUB_USER, group=paths.HUB_USER),
@@ -100,4 +109,12 @@ def resources(site: Site) -> tuple[Resource, ...]:
 def _secrets(site: Site) -> tuple[Path, ...]:
     """Those that the unit is given."""
     apps = (paths.APPS_TOKEN,) if gated(site.config) else ()
-    return (*_SECRETS, *apps, *((paths.CLIENT_SECRET, paths.AUTH_STATE_KEY) if site.config.auth.is_oauth else ()))
+    return (*_SECRETS, *apps, *_login_secrets(site.config.auth))
+
+
+def _login_secrets(auth: Auth) -> tuple[Path, ...]:
+    """What the login provider gave for this hub, and what people's tokens are encrypted with."""
+    if not auth.is_elsewhere:
+        return ()
+    given = (paths.CLIENT_SECRET,) if auth.is_oauth else (paths.LDAP_PASSWORD,) if auth.ldap.bind_dn else ()
+    return (*given, paths.AUTH_STATE_KEY)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from installer.config.models import Config
 from installer.engine.resource import Resource
+from installer.features import in_servers
 from installer.host import paths
 from installer.kernels.request import KernelRequest, read_request
 from installer.kernels.worker import program_files
@@ -46,7 +47,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
         *_builder(),
         Directory(feature=FEATURE, path=paths.JUPYTER_ETC.parent),
         Directory(feature=FEATURE, path=paths.JUPYTER_ETC),
-        default_kernel(site.config),
+        server_settings(site.config),
         # Last: people work while these are built.
         *(_kernel(request) for request in site.kernels),
     )
@@ -56,12 +57,12 @@ def _kernel(request: KernelRequest) -> Kernel:
     return Kernel(feature=FEATURE, request=request, revision=request.revision, needs=(f"service:{paths.HUB_UNIT}",))
 
 
-def default_kernel(config: Config) -> File:
-    """What servers read at their start: which kernel a new notebook gets."""
+def server_settings(config: Config) -> File:
+    """What servers read at their start: which kernel a new notebook gets, and what the other features tell them."""
     name = config.default_kernel or (config.kernels[0].name if config.kernels else None)
     entry = next((entry for entry in config.kernels if entry.name == name), None)
     kernelspec = read_request(entry, config.channels).kernelspec if entry else _SERVERS_OWN
-    settings = {"MultiKernelManager": {"default_kernel_name": kernelspec}}
+    settings = {"MultiKernelManager": {"default_kernel_name": kernelspec}, **in_servers.settings(config)}
     return File(feature=FEATURE, path=paths.SERVER_SETTINGS, text=json.dumps(settings, indent=1) + "\n")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from installer.engine.resource import Resource
 from installer.features.programs import helper, unit_file
 from installer.features.site import Site
-from installer.features.templates import CHECKOUT
+from installer.features.templates import render
 from installer.host import paths
+from installer.resources.directory import Directory
 from installer.resources.file import File
 from installer.resources.unit import Service
 
@@ -14,15 +15,16 @@ FEATURE = "passwords"
 
 
 def resources(site: Site) -> tuple[Resource, ...]:
-    """The PAM service, the helper, and its socket, which the hub alone may connect to."""
+    """The PAM service and what it counts, the helper, and its socket, which the hub alone may connect to."""
     if not site.checks_passwords:
         return ()
-    rules = (CHECKOUT / "units" / "jupyterhub.pam").read_text(encoding="utf-8")
+    rules = render("units/jupyterhub.pam.j2")
     program = helper(FEATURE, "jupyterhub-pam", "pam_helper.py")
     service = unit_file(FEATURE, paths.PAM_SOCKET_UNIT.replace(".socket", "@.service"), site, (program,))
     socket = unit_file(FEATURE, paths.PAM_SOCKET_UNIT, site, (service,))
     return (
         File(feature=FEATURE, path=paths.PAM_SERVICE, text=rules),
+        Directory(feature=FEATURE, path=paths.FAILLOCK, mode=0o700),
         program,
         service,
         socket,
@@ -30,6 +32,6 @@ def resources(site: Site) -> tuple[Resource, ...]:
             feature=FEATURE,
             unit=paths.PAM_SOCKET_UNIT,
             files=(socket.path,),
-            needs=(f"account:{paths.HUB_USER}",),
+            needs=(f"account:{paths.HUB_USER}", f"directory:{paths.FAILLOCK}"),
         ),
     )

@@ -15,7 +15,7 @@ FEATURE = "sign-in"
 
 
 def resources(site: Site) -> tuple[Resource, ...]:
-    """The rules; with a provider that people are sent to, the key besides. Raises ConfigProblem."""
+    """The rules; with a provider elsewhere, the key besides. Raises ConfigProblem."""
     auth = site.config.auth
     _refuse_idle_keys(site)
     rules = {
@@ -32,20 +32,27 @@ def resources(site: Site) -> tuple[Resource, ...]:
         "server_tokens": auth.server_tokens,
         "allow": auth.allow.model_dump(),
         # The group is the rule where there is no other.
-        "members": not auth.is_oauth and not auth.allow.anybody,
+        "members": not auth.is_elsewhere and not auth.allow.anybody,
         "blocked": auth.blocked,
         "admins": site.admin_users,
         "names": auth.names.model_dump(),
         "members_group": paths.MEMBERS_GROUP,
         "accounts_group": paths.ACCOUNTS_GROUP,
         "selftest": paths.SELFTEST_USER,
+        "ldap": auth.ldap.model_dump() if auth.provider == "ldap" else None,
+        "existing_accounts": auth.provider == "ldap" and auth.ldap.accounts == "existing",
     }
     file = File(feature=FEATURE, path=paths.AUTH_RULES, text=json.dumps(rules, indent=1, ensure_ascii=False) + "\n")
-    return (file, Secret(feature=FEATURE, path=paths.AUTH_STATE_KEY)) if auth.is_oauth else (file,)
+    return (file, Secret(feature=FEATURE, path=paths.AUTH_STATE_KEY)) if auth.is_elsewhere else (file,)
 
 
 def _refuse_idle_keys(site: Site) -> None:
     auth = site.config.auth
+    if auth.provider == "ldap" and not auth.ldap.searches_groups and (auth.allow.groups or auth.allow.admin_groups):
+        raise ConfigProblem(
+            f"{paths.CONFIG_FILE}: groups are named in auth.allow, and nothing says where the directory has them",
+            "write auth.ldap.groups_base: the entry that groups are searched below",
+        )
     if auth.idle is not None:
         key, why = auth.idle
         raise ConfigProblem(

@@ -102,7 +102,10 @@ class Site:
     @property
     def creates_accounts(self) -> bool:
         """Whether people log in who have no account on this machine yet."""
-        return self.config.auth.create_accounts or self.config.auth.is_oauth
+        auth = self.config.auth
+        if auth.provider == "ldap":
+            return auth.create_accounts or auth.ldap.accounts == "create"
+        return auth.create_accounts or auth.is_oauth
 
     @property
     def checks_passwords(self) -> bool:
@@ -121,4 +124,4 @@ class Site:
         if chosen is not None:
             return tuple(chosen)
         # Whoever has that name at a provider need not be the one who ran sudo here.
-        return () if self.config.auth.is_oauth else (self.admin.name,)
+        return () if self.config.auth.is_elsewhere else (self.admin.name,)

@@ -45,6 +45,8 @@ ETC = Path("/etc/jupyterhub")
 CONFIG_FILE = ETC / "installer.yaml"
 HUB_CONFIG = ETC / "jupyterhub_config.py"
 CONF_D = ETC / "conf.d"
+SKELETON = ETC / "skel"
+"""What new homes get besides what is in /etc/skel; the admin's."""
 SECRETS = ETC / "secrets"
 TLS = ETC / "tls"
 CA_CERTIFICATE = TLS / "ca.crt"
@@ -60,10 +62,16 @@ INSTALLER_TOKEN = SECRETS / "installer_token"
 PEOPLE_TOKEN = SECRETS / "people_token"
 APPS_TOKEN = SECRETS / "apps_token"
 APPS_RULES = ETC / "apps.json"
+LIMITS = ETC / "limits.json"
+"""Who may take how much of the machine: what is set when a server of theirs starts."""
+CULLER_RULES = ETC / "culler.json"
+"""Whose servers are stopped when."""
 AUTH_RULES = ETC / "auth.json"
 """Who gets in, and as whom: what the hub reads, and what `installer user allowed` asks."""
 CLIENT_SECRET = SECRETS / "client_secret"
 """Of the login provider's; put there by the admin."""
+LDAP_PASSWORD = SECRETS / "ldap_password"
+"""By which the hub logs in at the directory, to search; put there by the admin."""
 AUTH_STATE_KEY = SECRETS / "auth_state_key"
 """What the hub's database keeps of people's tokens is encrypted with."""
 CHANNEL_CREDENTIALS = SECRETS / "channels.json"
@@ -82,10 +90,13 @@ TMPFILES = Path("/etc/tmpfiles.d/jupyterhub.conf")
 # --- programs and environments -------------------------------------------------------------------
 OPT = Path("/opt/jupyter")
 VENV = OPT / ".venv"
+MEDIATOR = VENV / "bin" / "sudospawner-mediator"
+"""What sudo may start, as a member."""
 REVISIONS = OPT / "revisions"
 SERVER_REVISIONS = REVISIONS / "server"
 CERTBOT_REVISIONS = REVISIONS / "certbot"
 LIBEXEC = OPT / "libexec"
+LIMITS_PROGRAM = LIBEXEC / "jupyterhub-limits"
 PAGES = OPT / "pages"
 """What nginx shows where there is nobody else to answer."""
 BRANDING = OPT / "branding"
@@ -100,6 +111,9 @@ KERNELSPECS = SHARE / "kernels"
 OTHER_KERNELSPECS = (Path("/usr/local/share/jupyter/kernels"), Path("/usr/share/jupyter/kernels"))
 """Where other packages put kernelspecs, which servers see too."""
 JUPYTER_ETC = OPT / "etc" / "jupyter"
+USAGE_SETTINGS = JUPYTER_ETC / "jupyter_server_config.py"
+LAB_SETTINGS = JUPYTER_ETC / "labconfig" / "page_config.json"
+"""What of JupyterLab's own extensions users can't switch off."""
 SERVER_SETTINGS = JUPYTER_ETC / "jupyter_server_config.json"
 
 # --- state ---------------------------------------------------------------------------------------
@@ -140,9 +154,12 @@ PROXY_RUN = Path("/run/jupyterhub-proxy")
 PROXY_SOCKET = PROXY_RUN / "http.sock"
 PROXY_API_RUN = Path("/run/jupyterhub-proxy-api")
 PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
+FAILLOCK = Path("/run/jupyterhub-faillock")
+"""How often wrong passwords were given to the password helper, by account: pam_faillock's, root's alone."""
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
+START_SOCKET = Path("/run/jupyterhub-start.sock")
 ACCOUNT_SOCKET = Path("/run/jupyterhub-account.sock")
 APPS_SOCKET = Path("/run/jupyterhub-apps.sock")
 NOTIFY_HOME = Path("/run/jupyterhub-notify")
@@ -171,6 +188,7 @@ CULLER_UNIT = "jupyterhub-culler.service"
 PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
+START_SOCKET_UNIT = "jupyterhub-start.socket"
 ACCOUNT_SOCKET_UNIT = "jupyterhub-account.socket"
 NOTIFY_UNIT = "jupyterhub-notify-failed@.service"
 NGINX_UNIT = "nginx.service"
@@ -185,3 +203,6 @@ CERTIFICATE_TIMER_UNIT = "jupyterhub-certificate.timer"
 CERTIFICATE_PATH_UNIT = "jupyterhub-certificate.path"
 ACME_UNIT = "jupyterhub-acme.service"
 USERS_SLICE = "jupyterusers.slice"
+LIMITS_DROP_IN = UNITS / "jupyterusers-.slice.d" / "10-limits.conf"
+"""What systemd reads for the slice of every user. What it is told of one of them it keeps as 50-NAME.conf, and of two
+files the one whose name comes later counts."""

@@ -19,6 +19,8 @@ async def admit(identities: Identities, sign_in: SignIn, identity: Identity, per
     """
     naming, rules = sign_in.naming(), sign_in.rules()
     mapped = is_mapped(person.name, naming)
+    if sign_in["existing_accounts"]:
+        return _as_existing(sign_in, person)
     kept = identities.account_of(identity)
     # What the file of names says goes first; then what it was the first time, whatever somebody is called today.
     account = kept if kept and not mapped else account_of(person.name, naming)
@@ -40,6 +42,19 @@ async def admit(identities: Identities, sign_in: SignIn, identity: Identity, per
     _refuse_others(owner, identity, person, given=given)
     if owner != identity:
         identities.give(account, identity, person.name)
+    return person, decision
+
+
+def _as_existing(sign_in: SignIn, person: Person) -> tuple[Person, Decision]:
+    """Where this machine has its accounts from the very directory that vouches: the one of that name, and no other."""
+    naming = sign_in.naming()
+    account = account_of(person.name, naming)
+    person = replace(person, account=account, uid=uid_of(account))
+    decision = decide(person, sign_in.rules(), naming)
+    if decision.allowed and person.uid is None:
+        raise NoAccount(f"this machine knows no account {account}")
+    if decision.allowed and sign_in["members_group"] not in groups_of(account):
+        raise NoAccount(f"{account} is not a member of {sign_in['members_group']}")
     return person, decision
 
 

@@ -35,7 +35,8 @@ def answer(sign_in: SignIn, person: Person, owner: str) -> dict[str, object]:
         refused = {"allowed": False, "admin": False, "why": str(none), "owner": ""}
         return {"name": person.name, "account": None, **refused}
     allowed, why = decision.allowed, decision.why
-    if local and allowed and sign_in["members_group"] not in groups:
+    existing = sign_in["existing_accounts"]
+    if (local or existing) and allowed and sign_in["members_group"] not in groups | groups_of(account):
         allowed, why = False, f"not a member of {sign_in['members_group']}"
     return {
         "name": person.name,

@@ -16,6 +16,7 @@ from jupyterhub.app import JupyterHub
 
 from installer.hub import admins, visits
 from installer.hub import config as hub_config
+from installer.hub.failure_lines import OneLine
 from installer.hub.follow_proxy import follow_proxy
 from installer.hub.redact import Redact
 from installer.hub.sign_in import SignIn
@@ -53,9 +54,10 @@ class Hub(JupyterHub):  # type: ignore[misc]
         hub_config.check(loaded, [JupyterHub, *in_use, *self.classes], files)
 
     def init_logging(self) -> None:
-        """JupyterHub's own, less the secrets."""
+        """JupyterHub's own, less the secrets, and less what is said already."""
         super().init_logging()
         for handler in self.log.handlers:
+            handler.addFilter(OneLine())
             handler.addFilter(Redact())
 
     def init_handlers(self) -> None:

@@ -33,6 +33,7 @@ PLACEHOLDERS = (
     "apps_token",
     "client_secret",
     "auth_state_key",
+    "ldap_password",
 )
 
 

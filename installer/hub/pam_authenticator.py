@@ -14,6 +14,7 @@ from installer.hub.linux_accounts import groups_of, uid_of
 from installer.hub.names import Naming
 from installer.hub.rules import Decision, Person, decide
 from installer.hub.sign_in import SignIn, Unreadable
+from installer.hub.slowed import Slowed, WrongPassword
 
 AT_ONCE = 12
 """Logins under way at a time; the others wait for their turn."""
@@ -43,18 +44,24 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
         super().__init__(**kwargs)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._refreshes = asyncio.Semaphore(REFRESHES_AT_ONCE)
+        self._slowed = Slowed(self.log)
 
     def normalize_username(self, username: str) -> str:
         """Lower case, and without the blanks that phones add."""
         return str(super().normalize_username(username.strip()))
 
-    async def authenticate(self, handler: object, data: dict[str, str]) -> dict[str, Any] | None:
-        """The account, if the password is right and the account may log in, else None."""
+    async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:  # noqa: ANN401
+        """The account, if the password is right and the account may log in, else None. Raises HTTPError."""
         # Normalised before the password is checked, not only after: or an account "Ada" would log in as "ada".
         name = self.normalize_username(data["username"])
-        if len(data["password"]) > LONGEST_PASSWORD:
-            return None
-        question = {"username": name, "password": data["password"]}
+        address = str(handler.request.remote_ip)
+        return await self._slowed.check(handler, name, lambda: self._log_in(name, data["password"], address))
+
+    async def _log_in(self, name: str, password: str, address: str) -> dict[str, Any] | None:
+        """Raises WrongPassword, HTTPError."""
+        if len(password) > LONGEST_PASSWORD:
+            raise WrongPassword("longer than any password")
+        question = {"username": name, "password": password, "address": address}
         try:
             async with self._turns:
                 reply = await ask(self.socket_path, question, seconds=SECONDS)
@@ -67,10 +74,10 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
             ) from None
         if reply.get("ok") and reply.get("name") == name:
             return self._decided(name)
-        self.log.warning("Login of %.64r refused: %s", name, reply.get("reason"))
         if reply.get("tell"):
+            self.log.warning("Login of %.64r refused: %s", name, reply.get("reason"))
             raise web.HTTPError(403, reply["tell"])
-        return None
+        raise WrongPassword(str(reply.get("reason")))
 
     def _decided(self, name: str) -> dict[str, Any] | None:
         """Hold a member whose password was right against the rules."""

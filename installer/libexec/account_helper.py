@@ -35,7 +35,8 @@ LONGEST_REQUEST = 1024
 READ_SECONDS = 5
 USERADD_SECONDS = 30
 BASE = Path("/home")
-SKELETON = Path("/etc/skel")
+SKELETONS = (Path("/etc/skel"), Path("/etc/jupyterhub/skel"))
+"""The machine's, and what the admin adds for people of the hub."""
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 """What useradd, systemd, sudo and every file system agree on."""
@@ -181,10 +182,9 @@ def make_home(home: Path, account: pwd.struct_passwd) -> None:
     new = BASE / f".{account.pw_name}.new"
     if new.exists():
         shutil.rmtree(new)
-    if SKELETON.is_dir():
-        shutil.copytree(SKELETON, new, symlinks=True)
-    else:
-        new.mkdir()
+    new.mkdir(mode=0o700)
+    for skeleton in filter(Path.is_dir, SKELETONS):
+        shutil.copytree(skeleton, new, symlinks=True, dirs_exist_ok=True)
     new.chmod(0o700)
     for path in (*new.rglob("*"), new):
         os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)

@@ -1,10 +1,11 @@
 """Check one account's password with PAM, as root, for a hub that may not read /etc/shadow.
 
 Started by jupyterhub-pam.socket once for each question, with the connection as standard input.
-In:  {"username": ..., "password": ...}                      (one JSON line)
+In:  {"username": ..., "password": ..., "address": ...}      (one JSON line; the address it came from, for PAM's log)
      {"username": ..., "password": null}                     (only: may the account still be used?)
 Out: {"ok": true, "name": ...} or {"ok": false, "reason": ..., "tell": ...}
-"tell" is a sentence for the person logging in; it is only there when the password was right.
+"tell" is a sentence for the person logging in; it is only there when the password was right. The hub writes the reason
+down, beside the address; here only what went wrong with asking is.
 
 usage: jupyterhub-pam HUB_ACCOUNT MEMBERS_GROUP PAM_SERVICE
 """
@@ -39,6 +40,7 @@ NEW_AUTHTOK_REQD = 12
 DISALLOW_NULL_AUTHTOK = 1
 """PAM's flag, as sshd sets it: Debian's pam_unix (nullok) takes any password for an account that has none."""
 
+ADDRESS = re.compile(r"[0-9A-Fa-f.:]{0,64}")
 SAFE_NAME = re.compile(r"[^\W_][\w.@+-]{0,63}|_[\w.@+-]{1,63}")
 
 
@@ -50,30 +52,35 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error
         self.tell = tell
 
 
+class Misasked(Refused):
+    """So it is not asked: worth a line in the journal."""
+
+
 def peer_uid(connection: socket.socket) -> int:
     """The account at the other end, as the kernel knows it."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", credentials)[1])
 
 
-def read_question(connection: socket.socket) -> tuple[str, str | None]:
-    """Name and password out of one bounded line; no password where only the account is asked about."""
+def read_question(connection: socket.socket) -> tuple[str, str | None, str]:
+    """Name, password and address out of one bounded line; no password where only the account is asked about."""
     connection.settimeout(READ_SECONDS)
     line = b""
     while not line.endswith(b"\n"):
         if len(line) > LONGEST_QUESTION:
-            raise Refused("the question is too long")
+            raise Misasked("the question is too long")
         chunk = connection.recv(LONGEST_QUESTION)
         if not chunk:
-            raise Refused("the question ended early")
+            raise Misasked("the question ended early")
         line += chunk
     question = json.loads(line)
     username, password = question["username"], question["password"]
-    if not isinstance(username, str) or not isinstance(password, (str, type(None))):
-        raise Refused("the question is malformed")
+    address = question.get("address", "")
+    if not isinstance(username, str) or not isinstance(password, (str, type(None))) or not ADDRESS.fullmatch(address):
+        raise Misasked("the question is malformed")
     if password is not None and (not password or "\0" in password):
         raise Refused("an empty password, or one with a NUL in it")
-    return username, password
+    return username, password, address
 
 
 def member(username: str, group: str) -> str:
@@ -95,12 +102,14 @@ def member(username: str, group: str) -> str:
     return account.pw_name
 
 
-def check_with_pam(name: str, password: str | None, service: str) -> None:
+def check_with_pam(name: str, password: str | None, address: str, service: str) -> None:
     """Both phases of PAM: is it the password, and may the account be used (locked, expired, closed hours)."""
     conversation = pamela.new_simple_password_conv((password or "",), "utf-8")
     handle = pamela.pam_start(service, name, conv_func=conversation)
     code = 0
     try:
+        if address:
+            handle.set_item(pamela.PAM_RHOST, address)
         if password is not None:
             code = pamela.PAM_AUTHENTICATE(handle, DISALLOW_NULL_AUTHTOK)
             if code:
@@ -120,12 +129,14 @@ def answer(connection: socket.socket, hub_account: str, group: str, service: str
     username = ""
     try:
         if peer_uid(connection) != pwd.getpwnam(hub_account).pw_uid:
-            raise Refused(f"only {hub_account} may ask")
-        username, password = read_question(connection)
+            raise Misasked(f"only {hub_account} may ask")
+        username, password, address = read_question(connection)
         name = member(username, group)
-        check_with_pam(name, password, service)
+        check_with_pam(name, password, address, service)
+    except Misasked as refusal:
+        reason, tell = str(refusal), ""
     except Refused as refusal:
-        reason, tell = str(refusal), refusal.tell
+        return {"ok": False, "reason": str(refusal), "tell": refusal.tell}
     except (ValueError, KeyError, TypeError, OSError, RecursionError, pamela.PAMError) as error:
         # The message of these could quote the question, password included.
         reason, tell = f"the question could not be handled ({type(error).__name__})", ""

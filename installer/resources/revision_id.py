@@ -18,8 +18,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 _KEEPING = ("errors", "files", "paths", "process", "refreshes", "systemd")
 """What the code that keeps the certificate fresh (installer/pki) stands on."""
 
-_PROGRAMS = {"sudospawner-singleuser": "sudospawner_singleuser.py"}
-"""Our programs in the environment's own bin (sudospawner looks for this one beside itself), and their sources."""
+_PROGRAMS = {
+    "sudospawner-mediator": "libexec/sudospawner_mediator.py",
+    "sudospawner-singleuser": "libexec/sudospawner_singleuser.py",
+    "jupyterhub-singleuser-quick": "hub/server.py",
+}
+"""Our programs in the environment's own bin (the mediator looks for the second beside itself), and their sources."""
 
 _METADATA = f"Metadata-Version: 2.1\nName: jupyterhub-installer\nVersion: {VERSION}\n"
 """What makes our code a distribution among the others there, which Jupyter looks through for entry points."""
@@ -59,9 +63,7 @@ def read_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> In
         proxy_package=(locks / "proxy" / "package.json").read_bytes(),
         proxy_lock=(locks / "proxy" / "package-lock.json").read_bytes(),
         modules={str(file.relative_to(ours)): file.read_bytes() for file in modules},
-        programs={
-            name: (checkout / "installer" / "libexec" / source).read_bytes() for name, source in _PROGRAMS.items()
-        },
+        programs={name: (ours / source).read_bytes() for name, source in _PROGRAMS.items()},
         settings={
             "etc/jupyter/jupyter_config.json": (ours / "hub" / "jupyter_config.json").read_bytes(),
             f"{_described(python)}/METADATA": _METADATA.encode(),

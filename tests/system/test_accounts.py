@@ -90,6 +90,7 @@ def facts(machine: Machine, path: str) -> str:
 
 def test_whoever_is_let_in_has_an_account_and_a_server(campus: Machine) -> None:
     campus.put("/etc/skel/welcome/README", "hello\n")
+    campus.put("/etc/jupyterhub/skel/welcome/First.ipynb", "{}\n")
     with Visitor(campus) as visitor:
         assert visitor.login("newbie", "whatever").status_code == httpx.codes.FOUND
         visitor.start_server()
@@ -98,7 +99,8 @@ def test_whoever_is_let_in_has_an_account_and_a_server(campus: Machine) -> None:
     assert gid == campus.run(["getent", "group", OWN]).stdout.split(":")[2]
     assert (home, shell) == ("/home/newbie", "/bin/bash")
     assert facts(campus, home) == f"directory 700 newbie {OWN}"
-    assert facts(campus, f"{home}/welcome/README") == f"regular file 644 newbie {OWN}"
+    for file in ("README", "First.ipynb"):
+        assert facts(campus, f"{home}/welcome/{file}") == f"regular file 644 newbie {OWN}"
     assert campus.run(["id", "--groups", "--name", "newbie"]).stdout.split() == [OWN, MEMBERS]
     assert ":!:" in campus.run(["getent", "shadow", "newbie"]).stdout
     assert "made the account newbie" in campus.journal("--unit=jupyterhub-account@*")

@@ -17,7 +17,7 @@ PATH = "a path such as / or /jupyter/"
 NAME = "an account name such as ada"
 NAMES = "a list of account names such as [ada, grace]"
 DURATION = "a duration such as 1h, 30m or 90s"
-TOP = "a section with any of hub, auth, tls, web, branding, culler"
+TOP = "a section with any of hub, auth, tls, web, branding, spawner, limits, culler"
 ONE_OF_HUB = "one of domain, base_url, admin_users"
 
 
@@ -102,7 +102,7 @@ CASES = {
     "text with an @": Bad("hub:\n  domain: @a\n", 2, "hub.domain", "not valid YAML", "keys and values", "'@'"),
     "impossible escape": Bad('hub:\n  domain: "\\U00ffffff"\n', 2, "hub.domain", "not valid YAML", "keys", "a mistake"),
     # --- keys
-    "unknown section": Bad("limits: {}\n", 1, "limits", "unknown key", "one of hub, auth, tls, web", '"limits"'),
+    "unknown section": Bad("zones: {}\n", 1, "zones", "unknown key", "one of hub, auth, tls, web", '"zones"'),
     "misspelt section": Bad("hubb: {}\n", 1, "hubb", "unknown key", "one of hub", '"hubb"', "hub: {"),
     "misspelt key": Bad(
         "hub:\n  domian: a\n", 2, "hub.domian", "unknown key", ONE_OF_HUB, '"domian"', "hub: {domain: hub.example.org}"
@@ -207,7 +207,7 @@ CASES = {
         "hub: {admin_users: [ada, grace, ada]}\n", 1, "hub.admin_users[2]", "named twice", "each name once", '"ada"'
     ),
     # --- auth and tls
-    "unknown provider": Bad("auth: {provider: ldap}\n", 1, "auth.provider", "not a choice", "pam", '"ldap"', "auth: {"),
+    "unknown provider": Bad("auth: {provider: saml}\n", 1, "auth.provider", "not a choice", "pam", '"saml"', "auth: {"),
     "provider off": Bad("auth: {provider: off}\n", 1, "auth.provider", "not a choice", "pam", '"off" (YAML 1.1 reads'),
     "unknown mode": Bad("tls: {mode: acme}\n", 1, "tls.mode", "not a choice", "self-signed", '"acme"'),
     "tls mode in a list": Bad("tls: {mode: [self-signed]}\n", 1, "tls.mode", "not a choice", "self-signed", "a list"),
@@ -243,6 +243,76 @@ CASES = {
     "looks too seldom for max_age": Bad(
         "culler: {timeout: 0, max_age: 1h30m, every: 2h}\n",
         1, "culler.every", "longer than culler.max_age", "at most 1h30m", '"2h"', "culler: {every: 5m}",
+    ),
+    "looks too seldom for a group": Bad(
+        "culler: {every: 5m, groups: [{group: lab, timeout: 2m}]}\n", 1,
+        "culler.every", "longer than culler.groups[0].timeout", "at most 2m", '"5m"', "culler: {every: 2m}",
+    ),
+    "culler's group twice": Bad(
+        "culler:\n  groups:\n  - {group: lab}\n  - {group: lab, timeout: 2m}\n",
+        4, "culler.groups[1].group", "named twice", "each group once", 'a second "lab"',
+    ),
+    "culler's group without a name": Bad(
+        "culler: {groups: [{timeout: 2m}]}\n", 1, "culler.groups[0]", "without its group", "a group's", "a section"
+    ),
+    "culler's group as a name": Bad(
+        "culler: {groups: [lab]}\n", 1, "culler.groups[0]", "wrong type", "a group's limits such", '"lab"'
+    ),
+    "culler's groups by name": Bad(
+        "culler: {groups: {lab: {timeout: 2m}}}\n", 1, "culler.groups", "wrong type", "a list of", "a section"
+    ),
+    "exempt group": Bad(
+        'culler: {exempt: ["@lab"]}\n', 1, "culler.exempt[0]", "not an account name", "an account name", '"@lab"'
+    ),
+    "spared now and then": Bad(
+        "culler: {spare_busy: sometimes}\n", 1, "culler.spare_busy", "wrong type", "true or false", '"sometimes"'
+    ),
+    # --- shared
+    "shared home": Bad(
+        "shared: [{path: /home/ada/data}]\n", 1, "shared[0].path", "in a home", "a shared dir", '"/home/ada/data"'
+    ),
+    "shared system": Bad(
+        "shared:\n- path: /etc/data\n", 2, "shared[0].path", "the system's", "a shared directory's", '"/etc/data"'
+    ),
+    "shared hub": Bad(
+        "shared: [{path: /opt/jupyter/data}]\n", 1, "shared[0].path", "the system's, or one of", "a shared",
+        '"/opt/jupyter/data"',
+    ),
+    "shared top": Bad(
+        "shared: [{path: /data}]\n", 1, "shared[0].path", "at the top of the file system", "a shared", '"/data"'
+    ),
+    "shared with a slash": Bad(
+        "shared: [{path: /srv/data/}]\n", 1, "shared[0].path", "ends with /", "a shared dir", '"/srv/data/"',
+        "shared: [{path: /srv/data}]",
+    ),
+    "shared in shared": Bad(
+        "shared: [{path: /srv/a}, {path: /srv/a/b}]\n", 1, "shared[1].path", "overlaps /srv/a", "a path not below",
+        '"/srv/a/b"',
+    ),
+    "shared twice": Bad(
+        "shared: [{path: /srv/a}, {path: /srv/a}]\n", 1, "shared[1].path", "named twice", "each directory", '"/srv/a"'
+    ),
+    "shared by one name": Bad(
+        "shared: [{path: /srv/a}, {path: /mnt/a}]\n", 1, "shared[1].path", "linked as a, as /srv/a is", "a link of",
+        '"/mnt/a"',
+    ),
+    "shared by one link": Bad(
+        "shared: [{path: /srv/a}, {path: /srv/b, link: a}]\n", 1, "shared[1].link", "linked as a", "a link of", '"a"'
+    ),
+    "shared by one variable": Bad(
+        "shared: [{path: /srv/a, variable: A}, {path: /srv/b, variable: A}]\n", 1, "shared[1].variable", "named twice",
+        "each variable once", '"A"',
+    ),
+    "shared by a path's variable": Bad(
+        "shared: [{path: /srv/a, variable: LD_PRELOAD}]\n", 1, "shared[0].variable", "a variable that programs",
+        "a variable's name", '"LD_PRELOAD"',
+    ),
+    "shared variable in small letters": Bad(
+        "shared: [{path: /srv/a, variable: nltk-data}]\n", 1, "shared[0].variable", "not a variable's name",
+        "a variable's name", '"nltk-data"', "shared: [{path: /srv/shared, variable: NLTK_DATA}]",
+    ),
+    "shared by a hidden link": Bad(
+        "shared: [{path: /srv/a, link: .ssh}]\n", 1, "shared[0].link", "begins with a dot", "a name such as", '".ssh"'
     ),
     # --- the certificate
     "letsencrypt without a name": Bad(
@@ -316,7 +386,7 @@ def test_every_mistake_is_told_with_line_key_expectation_and_example(bad: Bad, t
 def test_all_mistakes_are_told_at_once_from_top_to_bottom(tmp_path: Path) -> None:
     file = write(
         tmp_path,
-        "hub:\n  domain: a b\n  domain: c\n  base_url:\n  admin_users: [no, Ada]\nculler:\n  every: 0\nlimits: {}\n",
+        "hub:\n  domain: a b\n  domain: c\n  base_url:\n  admin_users: [no, Ada]\nculler:\n  every: 0\nzones: {}\n",
     )
     with pytest.raises(ConfigProblem) as caught:
         load(file)
@@ -328,7 +398,7 @@ def test_all_mistakes_are_told_at_once_from_top_to_bottom(tmp_path: Path) -> Non
         ["5", "hub.admin_users[0]"],
         ["5", "hub.admin_users[1]"],
         ["7", "culler.every"],
-        ["8", "limits"],
+        ["8", "zones"],
     ]
     assert all("expected" in line and "found" in line for line in lines)
     assert all("for example: " in line for line in [caught.value.hint, *lines[1:]])

@@ -103,7 +103,7 @@ def test_mistake(bad: Bad, tmp_path: Path) -> None:
             "can't work: Google tells of groups only to those who may act as an administrator of yours",
         ),
         ("{allow: {email_domains: [a.org]}}", "allow.email_domains", "is for oidc, gitlab, google, auth0 and github"),
-        ("{names: {prefix: x}}", "names", "is for oidc, gitlab, google, auth0, github and bitbucket"),
+        ("{names: {prefix: x}}", "names", "is for oidc, gitlab, google, auth0, github, bitbucket and ldap"),
     ],
 )
 def test_keys_that_the_provider_has_no_use_for(text: str, key: str, why: str, tmp_path: Path) -> None:

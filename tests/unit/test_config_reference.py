@@ -57,6 +57,7 @@ def test_the_table_is_true(key, tmp_path: Path) -> None:  # type: ignore[no-unty
         'hub: {domain: "2001:db8::1"}\nauth: {provider: pam}\n',
         "branding:\n  title: '#1'\n  login_text: |\n    one: \"two\"\n\n    three\n  announcement: '<b>&'\n",
         'channels: ["https://mirror.example.org/x/", conda-forge]\nkernels: []\n',
+        "limits: {users: {ada: {cpu: 0.5}}, groups: {a.b: {memory: 2G, runtime: 0}}, default: {memory: unlimited}}\n"
         'kernels: [r, {name: "1e3", packages: ["numpy<2", "a::b"], pip: [x], revision: "123456789012"}]\n'
         'default_kernel: "1e3"\n',
     ],
@@ -69,7 +70,8 @@ def test_show_can_be_read_back(text: str, tmp_path: Path) -> None:
 def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
     config = loaded(
         tmp_path,
-        "hub: {base_url: /lab/}\nculler: {timeout: 5400s, max_age: 0}\n"
+        "hub: {base_url: /lab/}\nculler: {timeout: 5400s, max_age: 0, groups: [{group: gpu, timeout: 480m}]}\n"
+        "shared: [{variable: A, path: /srv/a}]\n"
         "kernels:\n- {name: r}\n- {packages: [numpy], name: science, pip: []}\n"
         "apps: [{path: /x/, upstream: 'unix:/run/x', read_timeout: 480h}]\n",
     )
@@ -81,7 +83,7 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  admin_access: false  # default\n"
         "auth:\n"
         "  provider: pam  # default\n"
-        "  # client_id: none: needed for all but pam  (default)\n"
+        "  # client_id: none: needed for all but pam and ldap  (default)\n"
         "  # issuer: none: needed for oidc  (default)\n"
         "  # url: https://github.com, or https://gitlab.com; needed for auth0  (default)\n"
         "  # ca_file: those that this machine trusts  (default)\n"
@@ -104,6 +106,16 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "    # map: none  (default)\n"
         "    # prefix: nothing  (default)\n"
         "    # domain: none: an address is kept whole  (default)\n"
+        "  ldap:\n"
+        "    # url: none: needed for ldap  (default)\n"
+        "    plain: false  # default\n"
+        "    # base: none: needed, or user_dn in its place  (default)\n"
+        '    filter: "(uid={name})"  # default\n'
+        "    # user_dn: none: people are searched  (default)\n"
+        "    # bind_dn: nobody: it searches without logging in  (default)\n"
+        "    name_attribute: uid  # default\n"
+        "    # groups_base: that of base  (default)\n"
+        "    accounts: create  # default\n"
         "tls:\n"
         "  mode: self-signed  # default\n"
         "  names: []  # default\n"
@@ -125,10 +137,41 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  # announcement: none  (default)\n"
         "  # login_text: nothing  (default)\n"
         "  # templates: none  (default)\n"
+        "spawner:\n"
+        "  kind: sudo  # default\n"
+        "  # private_tmp: true with `systemd`  (default)\n"
+        "  no_new_privileges: false  # default\n"
+        "  environment: []  # default\n"
+        "limits:\n"
+        "  users: {}  # default\n"
+        "  groups: {}  # default\n"
+        "  default:\n"
+        "    # memory: a quarter of `limits.total.memory`, and at least 1G  (default)\n"
+        "    # memory_soft: 3 % below `memory`, at most 256M below  (default)\n"
+        "    swap: 0  # default\n"
+        "    cpu: unlimited  # default\n"
+        "    cpu_share: 100  # default\n"
+        "    io_share: 100  # default\n"
+        "    tasks: 2048  # default\n"
+        "    open_files: 65536  # default\n"
+        "    core_dumps: false  # default\n"
+        "    runtime: 0  # default\n"
+        "  total:\n"
+        "    # memory: all of the machine's but 1G, and at least half  (default)\n"
+        "    cpu: unlimited  # default\n"
+        "    cpu_share: 50  # default\n"
+        "    io_share: 50  # default\n"
         "culler:\n"
         "  timeout: 1h30m\n"
         "  max_age: 0\n"
         "  # every: half of the shorter of the two, at most 5m  (default)\n"
+        "  warning: 10m  # default\n"
+        "  spare_busy: true  # default\n"
+        "  spare_open: false  # default\n"
+        "  kernel_timeout: 0  # default\n"
+        "  terminal_timeout: 0  # default\n"
+        "  groups: [{group: gpu, timeout: 8h}]\n"
+        "  exempt: []  # default\n"
         "notify:\n"
         "  # command: none  (default)\n"
         "  # mail: nowhere  (default)\n"
@@ -136,6 +179,7 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  # every: never  (default)\n"
         "  keep: 14  # default\n"
         "  directory: /var/backups/jupyterhub  # default\n"
+        "shared: [{path: /srv/a, variable: A}]\n"
         "keep: []  # default\n"
         "channels: [conda-forge]  # default\n"
         "kernels: [r, {name: science, packages: [numpy]}]\n"

@@ -13,6 +13,7 @@ from installer.config.describe import Key, all_keys, entry_keys
 from installer.config.load import load
 from installer.config.schema import schema
 from installer.host.errors import ConfigProblem
+from tests.unit import config_limits
 
 VALIDATOR = Draft7Validator(schema())
 
@@ -43,6 +44,15 @@ GOOD: dict[str, list[object]] = {
     "auth.names.map": ["/etc/jupyterhub/names"],
     "auth.names.prefix": ["gh-", "a", "abcdefghijkl"],
     "auth.names.domain": ["example.org"],
+    "auth.ldap.url": ["ldaps://ldap.example.org", "ldap://192.0.2.7:3890", "ldap://[::1]"],
+    "auth.ldap.plain": [True, False],
+    "auth.ldap.base": ["ou=people,dc=example,dc=org", "o=Büro", r"cn=a\, b,dc=x", "2.5.4.11=x,dc=y"],
+    "auth.ldap.filter": ["(uid={name})", "(&(uid={name})(!(a=b)))", "(|(uid={name})(mail={name}))"],
+    "auth.ldap.user_dn": ["uid={name},ou=people,dc=example"],
+    "auth.ldap.bind_dn": ["cn=hub,dc=example"],
+    "auth.ldap.name_attribute": ["uid", "sAMAccountName"],
+    "auth.ldap.groups_base": ["ou=groups,dc=example"],
+    "auth.ldap.accounts": ["create", "existing"],
     "tls.mode": ["self-signed", "off"],
     "web.server": ["nginx", "none"],
     "web.listen": ["127.0.0.1:8080", "0.0.0.0:80", "[::1]:65535"],
@@ -61,9 +71,24 @@ GOOD: dict[str, list[object]] = {
     "branding.announcement": ["x", 'a "b" <c> {{ d }} %', "x" * 500, "once\n"],
     "branding.login_text": ["x", "one\ntwo\n\nthree\n", "x" * 2000],
     "branding.templates": ["/etc/jupyterhub/branding/templates"],
+    "spawner.kind": ["sudo", "systemd"],
+    "spawner.private_tmp": [True, False],
+    "spawner.no_new_privileges": [True, False],
+    "spawner.environment": [[], ["HTTPS_PROXY", "a1", "_x"], ["X" * 128]],
+    **config_limits.GOOD,
     "culler.timeout": [0, "0", "1h", "30m", "1d2h3m4s", "90s"],
     "culler.max_age": [0, "365d"],
     "culler.every": ["1s", "5m"],
+    "culler.warning": [0, "30m"],
+    "culler.spare_busy": [True, False],
+    "culler.spare_open": [True, False],
+    "culler.kernel_timeout": [0, "12h"],
+    "culler.terminal_timeout": [0, "12h"],
+    "culler.groups": [[], [{"group": "gpu"}], [{"group": "a", "timeout": 0}, {"group": "b", "max_age": "2d"}]],
+    "culler.exempt": [[], ["ada"], ["ada", "grace"]],
+    "culler.groups[].group": ["gpu", "lab-3"],
+    "culler.groups[].timeout": [0, "8h"],
+    "culler.groups[].max_age": [0, "2d"],
     "notify.command": ["/usr/local/bin/notify-failed", "/opt/a_b/c++.sh"],
     "notify.mail": ["root", "ada@example.org", "a.b+hub@mail.example.org"],
     "backup.every": ["hourly", "daily", "weekly", "monthly"],
@@ -74,6 +99,17 @@ GOOD: dict[str, list[object]] = {
         ["/etc/nginx/conf.d/jupyterhub.conf"],
         ["/etc/pam.d/jupyterhub", "/etc/systemd/system/jupyterusers.slice"],
     ],
+    "shared": [
+        [],
+        [{"path": "/srv/shared"}],
+        [{"path": "/srv/a", "variable": "A"}, {"path": "/srv/ab", "variable": "B"}, {"path": "/x/a", "link": "c"}],
+    ],
+    "shared[].path": ["/srv/shared", "/mnt/a_b/c-d.e+f@g", "/usr/share/nltk_data"],
+    "shared[].group": ["jupyterhub-users", "physics"],
+    "shared[].read_only": [True, False],
+    "shared[].link": ["physics", "a.b-c_d", "0"],
+    "shared[].variable": ["NLTK_DATA", "X", "A1_"],
+    "shared[].existing": ["refuse", "keep", "take"],
     "channels": [
         ["conda-forge"],
         ["bioconda", "conda-forge"],
@@ -132,11 +168,12 @@ GOOD: dict[str, list[object]] = {
     "apps[].redirect_fix": [True, False],
 }
 BAD: dict[str, list[object]] = {
+    **config_limits.BAD,
     "hub.domain": [1, True, [], {}, "", "a b", "a..b", "a.", "-a", "a-", "a_b", "1.2.3", "a:80", "a/b", "x" * 64],
     "hub.base_url": [1, "", "a", "/a", "a/", "//", "/a//b/", "/../", "/a b/", "/$x/", "/%20/", "/hub/", "/a/user/"],
     "hub.admin_users": ["ada", {}, [1], [[]], ["Ada"], ["root"], ["jupyter"], ["12"], ["-a"], ["a" * 33], ["a", "a"]],
     "hub.admin_access": ["yes", 1, []],
-    "auth.provider": ["ldap", "", 1, ["pam"]],
+    "auth.provider": ["saml", "", 1, ["pam"]],
     "auth.client_id": ["", "a b", 'a"b', "ä", 7, "x" * 201],
     "auth.issuer": ["", "login.example.org", "http://a.org", "https://", "https://u:p@a.org", "https://a.org/?x", 1],
     "auth.url": ["github.com", "https://a b.org", "https://a.org/%20"],
@@ -158,6 +195,23 @@ BAD: dict[str, list[object]] = {
     "auth.names.map": ["names", "/root/names"],
     "auth.names.prefix": ["", "Gh-", "1a", "_a", "abcdefghijklm", "a_"],
     "auth.names.domain": ["@example.org", "localhost", ""],
+    "auth.ldap.url": [
+        "",
+        "ldap.example.org",
+        "https://a.org",
+        "ldaps://u:p@a.org",
+        "ldaps://a.org/dc=x",
+        "ldapi://x",
+        1,
+    ],
+    "auth.ldap.plain": ["yes", 1],
+    "auth.ldap.base": ["", "people", "ou=", "ou=a,", ["ou=a"], 1],
+    "auth.ldap.filter": ["", "uid={name}", "(uid=ada)", 1],
+    "auth.ldap.user_dn": ["", "{name}", 1],
+    "auth.ldap.bind_dn": ["", "hub", 1],
+    "auth.ldap.name_attribute": ["", "a b", 1],
+    "auth.ldap.groups_base": ["groups"],
+    "auth.ldap.accounts": ["adopt", "", True],
     "tls.mode": ["on", False],
     "web.server": ["apache", "", True],
     "web.listen": ["", 8080, "8080", "localhost:80", "127.0.0.1", "::1:80", "127.0.0.1:0", "127.0.0.1:80;", "unix:/x"],
@@ -167,6 +221,20 @@ BAD: dict[str, list[object]] = {
     "branding.announcement": ["", " ", "a\nb", "a\tb", "\x1b[2J", "x" * 501, 7, ["a"]],
     "branding.login_text": ["", "\n", "a\tb", "\x00", "x" * 2001, 7, ["a"]],
     "branding.templates": ["templates", "", "/a//b"],
+    "spawner.kind": ["local", "", None, 1],
+    "spawner.private_tmp": ["maybe", 1],
+    "spawner.no_new_privileges": ["maybe", 0],
+    "spawner.environment": [
+        ["PATH"],
+        ["LD_PRELOAD"],
+        ["PYTHONPATH"],
+        ["A=B"],
+        ["1A"],
+        [""],
+        "A-B",
+        ["A", "A"],
+        ["X" * 129],
+    ],
     "tls.names": [
         "hub.example.org",
         ["*.example.org"],
@@ -205,9 +273,26 @@ BAD: dict[str, list[object]] = {
     "culler.timeout": [1, -1, 1.5, True, "", "1", "h", "1 h", "1H", "30m1h", "1h1h", "-1h", [], {}],
     "culler.max_age": ["1w", 3600],
     "culler.every": ["1:30", 5],
+    "culler.warning": [10, "soon"],
+    "culler.spare_busy": ["yes", 1, []],
+    "culler.spare_open": ["no", 0],
+    "culler.kernel_timeout": [60, "1w"],
+    "culler.terminal_timeout": [60, "1w"],
+    "culler.groups": [{}, ["gpu"], [{"timeout": "8h"}], [{"group": "gpu", "every": "8h"}], "gpu"],
+    "culler.exempt": ["ada", ["root"], ["ada", "ada"]],
+    "culler.groups[].group": ["", "-x", "a b", 1],
+    "culler.groups[].timeout": [1, "1w"],
+    "culler.groups[].max_age": [1, "1w"],
     "notify.command": ["notify", "./x", "/", "/a b", "/a/../b", "/a//b", "/a/", "/a;b", "/%i", "/a$b", 1, [], ""],
     "notify.mail": ["", "-root", "a b", "a@", "@b", "a@b@c", "a,b", "a@-b", "a\nb", 1, []],
     "keep": ["/etc/pam.d/jupyterhub", ["/etc/sudoers.d/jupyterhub"], ["/etc/pam.d/jupyterhub"] * 2, [""], [1], {}],
+    "shared": ["/srv/shared", ["/srv/shared"], {}, [{}], [{"path": "/srv/shared", "mode": "0777"}], [1]],
+    "shared[].path": ["srv", "/srv", "/", "/srv/", "/srv//a", "/srv/../a", "/srv/a b", "/srv/a;b", "", 1],
+    "shared[].group": ["", "-x", "a b"],
+    "shared[].read_only": ["yes", 1],
+    "shared[].link": ["", ".x", "a/b", "..", "-a", "a" * 65],
+    "shared[].variable": ["nltk", "1A", "PATH", "LD_PRELOAD", "PYTHONPATH", "JUPYTER_PATH", "A-B", ""],
+    "shared[].existing": ["yes", True, ""],
     "channels": [
         "conda-forge",
         [],
@@ -399,7 +484,8 @@ def config_with(key: Key, value: object) -> dict[str, object]:
     config: object = value
     *above, name = key.path
     if key.beside is not None:
-        config, name = [{**key.beside, name: value}], above.pop()
+        entry = {**key.beside, name: value}
+        config, name = [entry] if key.called is None else {key.called: entry}, above.pop()
     config = {name: config}
     for section in reversed(above):
         config = {section: config}
@@ -430,11 +516,12 @@ def test_other_shapes_are_not(config: object) -> None:
 
 def test_it_is_a_schema_that_tells_an_editor_everything() -> None:
     Draft7Validator.check_schema(schema())
-    json.dumps(schema())
+    whole = schema()
+    json.dumps(whole)
     for key in (*all_keys(), *entry_keys()):
-        told = schema()
+        told = whole
         for name in key.path:
-            told = told.get("items", told)
+            told = told.get("items", told.get("additionalProperties") or told)
             told = told["oneOf"][1] if "oneOf" in told else told
             told = told["properties"][name]
         assert told["description"] == key.description

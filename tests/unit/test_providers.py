@@ -45,6 +45,7 @@ SETTINGS: dict[str, Any] = {
     "members": False,
     "members_group": "members",
     "accounts_group": "made",
+    "existing_accounts": False,
     "names": {"rule": "lowercase", "prefix": None, "domain": None, "map": None},
 }  # fmt: skip
 SIGN_IN = SignIn(SETTINGS)
@@ -240,6 +241,18 @@ def test_two_at_once_are_one_and_none(
     assert isinstance(first, tuple)
     assert isinstance(second, NoAccount)
     assert owners.owner_of("grace") == Identity("p", "1")
+
+
+@pytest.mark.usefixtures("machine")
+def test_accounts_that_the_machine_has_from_the_directory(owners: Identities) -> None:
+    """Who has one of them, the machine says: whoever is called so."""
+    assert admit(owners, "1", "Local", existing_accounts=True).why == "local"
+    assert admit(owners, "2", "local", existing_accounts=True).why == "local"
+    assert not admit(owners, "1", "local", existing_accounts=True, blocked=["local"]).allowed
+    with pytest.raises(NoAccount, match="this machine knows no account grace"):
+        admit(owners, "1", "grace", existing_accounts=True)
+    with pytest.raises(NoAccount, match="alone is not a member of members"):
+        admit(owners, "1", "alone", existing_accounts=True)
 
 
 @pytest.mark.usefixtures("machine")

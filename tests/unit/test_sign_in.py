@@ -28,6 +28,7 @@ SETTINGS: dict[str, Any] = {
     "admins": ["ada"],
     "members": False,
     "members_group": "jupyterhub-users",
+    "existing_accounts": False,
     "names": {"rule": "lowercase", "prefix": None, "domain": None, "map": None},
 }  # fmt: skip
 
@@ -64,6 +65,12 @@ def test_with_pam_the_group_counts_as_well(tmp_path: Path) -> None:
     allow = {**SETTINGS["allow"], "users": [me, "nobody"]}
     answer = json.loads(asked(tmp_path, {**SETTINGS, "provider": "pam", "allow": allow}, me).stdout)
     assert answer["allowed"] is False, "this is run as root, or by somebody who isn't a member"
+
+
+def test_so_it_does_where_the_machine_has_accounts_from_the_directory(tmp_path: Path) -> None:
+    settings = {**SETTINGS, "provider": "ldap", "existing_accounts": True}
+    answer = json.loads(asked(tmp_path, settings, "ada").stdout)
+    assert (answer["allowed"], answer["why"]) == (False, "not a member of jupyterhub-users")
 
 
 def test_a_list_is_read_anew(tmp_path: Path) -> None:
@@ -115,4 +122,4 @@ def test_a_secret_that_is_none(data: bytes | None, mode: int, wrong: str, tmp_pa
         file.write_bytes(data)
         file.chmod(mode)
     with pytest.raises(Problem, match=wrong):
-        sign_in.refuse_unfit_secret(file)
+        sign_in.refuse_unfit_secret(file, "the secret")

@@ -29,11 +29,14 @@ def look(server: Server) -> list[Finding]:
     if not done.ok:
         said = (done.stderr.strip() or "the lists of people can't be read").splitlines()[-1]
         found.append(problem(AREA, f"nobody can log in: {said}", "edit the file that is named there"))
-    return found or [judge(site.config.auth.service, site.callback_url)]
+    auth = site.config.auth
+    return found or [judge(auth.service, site.callback_url if auth.is_oauth else "")]
 
 
 def judge(service: str, callback_url: str) -> Finding:
     """Say how people log in. service: "" for this machine's own accounts."""
     if not service:
         return ok(AREA, "people log in with their accounts on this machine")
+    if not callback_url:
+        return ok(AREA, f"people log in with the password that {service} has")
     return ok(AREA, f"people log in with {service}, which sends them back to {callback_url}")

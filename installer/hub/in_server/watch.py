@@ -1,0 +1,132 @@
+"""What counts as activity of a member's server, and telling the hub of it in time.
+
+Jupyter's server counts every request to its API, and JupyterLab sends them without end while a tab is open: with that
+alone, a forgotten tab keeps a server for ever. A cell that computes for hours without a word, or a job in a
+terminal, counts for nothing: such a server would be stopped at work. Here it is the other way round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from jupyter_server._tz import utcnow
+from jupyter_server.base.handlers import APIHandler
+from traitlets import Bool, Float
+from traitlets.config import LoggingConfigurable
+
+from installer.hub.in_server.jobs import Computing, own_cgroup, processes, with_jobs
+
+_READING = ("GET", "HEAD", "OPTIONS")
+_A_LOT = 0.1
+"""Of one processor: what an idle kernel, or a language server, stays well below."""
+
+
+class Watch(LoggingConfigurable):
+    """Looks every few seconds at what is going on in this server."""
+
+    every = Float(10.0, help="Seconds from one look to the next.").tag(config=True)
+    tell_after = Float(300.0, help="What the hub knows may be older by so many seconds.").tag(config=True)
+    spare_busy = Bool(True, help="Whether what computes is activity.").tag(config=True)
+    spare_open = Bool(False, help="Whether an open tab is activity.").tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets'
+        super().__init__(**kwargs)
+        self._settings: dict[str, Any] = self._server.web_app.settings
+        cgroup = own_cgroup()
+        self._cgroup = cgroup
+        self._computing = Computing(cgroup) if cgroup else None
+        self._told: datetime | None = None
+        self._telling: asyncio.Task[None] | None = None
+        if not self.spare_open:
+            _let_polling_pass()
+
+    @property
+    def _server(self) -> Any:  # noqa: ANN401 - Jupyter's
+        return self.parent
+
+    async def keep_looking(self) -> None:
+        """Look, tell, wait; for as long as the server runs."""
+        while True:
+            try:
+                self.look(utcnow())
+            except Exception:
+                self.log.exception("Could not look at what is going on in this server")
+            await asyncio.sleep(self.every)
+
+    def look(self, now: datetime) -> None:
+        """Note what is going on, where Jupyter's server looks for it (`*_last_activity`), and tell the hub."""
+        if self.spare_busy and self.is_busy(now):
+            self._settings["busy_last_activity"] = now
+        if self.spare_open and self.is_open():
+            self._settings["open_last_activity"] = now
+        if self._is_news(now):
+            self._telling = asyncio.ensure_future(self._tell())
+
+    # --- what is going on ------------------------------------------------------------------------
+    def is_busy(self, now: datetime) -> bool:
+        """Whether a kernel is busy, a terminal has a job, or something else computes."""
+        computing = self._computing.share() > _A_LOT if self._computing else False
+        busy = any(kernel["execution_state"] == "busy" for kernel in self._kernels())
+        terminals = self._terminals()
+        at_work = with_jobs(_shells(terminals), processes(self._cgroup)) if self._cgroup and terminals else set()
+        for name in at_work:
+            # Terminals are culled by this, which else is the time of the last output.
+            terminals[name].last_activity = now
+        return computing or busy or bool(at_work)
+
+    def is_open(self) -> bool:
+        """Whether a tab is connected to a kernel or a terminal."""
+        connected = any(kernel["connections"] for kernel in self._kernels())
+        return connected or any(terminal.clients for terminal in self._terminals().values())
+
+    def _kernels(self) -> list[dict[str, Any]]:
+        """As Jupyter's API tells of them."""
+        return list(self._settings["kernel_manager"].list_kernels())
+
+    def _terminals(self) -> Mapping[str, Any]:
+        manager = self._settings.get("terminal_manager")
+        return {} if manager is None else dict(manager.terminals)
+
+    # --- telling the hub -------------------------------------------------------------------------
+    def _is_news(self, now: datetime) -> bool:
+        """Whether something was done since what the hub knows of, and that is long ago.
+
+        Who comes back after a long time is told of at once, before the hub takes the server for idle.
+        """
+        if self._telling is not None and not self._telling.done():
+            return False
+        latest: datetime = self._server.web_app.last_activity()
+        if self._told is None:
+            # Starting a server is activity, which the hub notes itself.
+            self._told = latest
+        return latest > self._told and now - self._told >= timedelta(seconds=self.tell_after)
+
+    async def _tell(self) -> None:
+        latest = self._server.web_app.last_activity()
+        points = self._server.extension_manager.extension_points.values()
+        for hub in (point.app for point in points if hasattr(point.app, "notify_activity")):
+            await hub.notify_activity()
+        self._told = latest
+
+
+def _shells(terminals: Mapping[str, Any]) -> dict[str, int]:
+    return {name: terminal.ptyproc.pid for name, terminal in terminals.items()}
+
+
+def _let_polling_pass() -> None:
+    """Have what an open tab asks the server's API all the time not count as activity.
+
+    JupyterLab reads kernels, terminals and directories every ten seconds, and each time writes down how it looks
+    (lab/api/workspaces), changed or not. What a person does comes to a request of another kind, or to a kernel.
+    """
+    count = APIHandler.update_api_activity
+
+    def update_api_activity(handler: APIHandler) -> None:
+        looks = handler.request.path.startswith(f"{handler.base_url}lab/api/")
+        if handler.request.method not in _READING and not looks:
+            count(handler)
+
+    APIHandler.update_api_activity = update_api_activity

@@ -1,0 +1,103 @@
+"""Logins with a password, slowed: what every authenticator that looks at passwords has them go through.
+
+Each failure is one line of the log, which names the address first: what a program such as fail2ban reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import secrets
+from collections.abc import Awaitable, Callable
+from logging import Logger, LoggerAdapter
+from typing import Any
+
+from tornado import web
+
+from installer.hub.guessing import Guesses, TooSoon
+
+DAYS = 90
+"""For so long is a browser known as one that has logged in."""
+
+FAILED = "Failed login from %s: %.64r: %s"
+"""The one line. Nothing that a visitor has typed comes before the address, and nothing of it is taken as it is."""
+
+
+class WrongPassword(Exception):  # noqa: N818 - an answer, not an error
+    """Name and password don't go together; the message says why, in one line, for the log."""
+
+
+class TooMany(web.HTTPError):
+    """What those are told who have to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        wait = math.ceil(seconds)
+        said = f"{wait} seconds" if wait < 100 else f"{math.ceil(wait / 60)} minutes"  # noqa: PLR2004 - as people count
+        super().__init__(429, f"Too many wrong passwords were tried for this account. Please try again in {said}.")
+        self.headers = {"Retry-After": str(wait)}
+
+
+class Slowed:
+    """The way to a password check, of one authenticator."""
+
+    def __init__(self, log: Logger | LoggerAdapter[Any]) -> None:
+        self._log = log
+        self._guesses = Guesses()
+
+    async def check(
+        self,
+        handler: Any,  # noqa: ANN401 - JupyterHub's, untyped
+        name: str,
+        look: Callable[[], Awaitable[dict[str, Any] | None]],
+    ) -> dict[str, Any] | None:
+        """Have a password looked at, if it is time; None where it is wrong. Raises HTTPError.
+
+        name: the account's, as it is compared. look: looks; raises WrongPassword, or HTTPError for what is no matter
+        of the password: with a status of 500 or more nobody could look at it, with another it was right.
+        """
+        address = str(handler.request.remote_ip)
+        known = _browser(handler, name)
+        try:
+            turn = self._guesses.begin(name, address, known)
+        except TooSoon as too_soon:
+            self._log.warning(FAILED, address, name, too_soon)
+            raise TooMany(too_soon.seconds) from None
+        try:
+            found = await look()
+        except WrongPassword as why:
+            self._log.warning(FAILED, address, name, why)
+            return None
+        except web.HTTPError as error:
+            if error.status_code < 500:  # noqa: PLR2004 - HTTP's
+                self._guesses.right(turn)
+            else:
+                self._guesses.not_looked_at(turn)
+            raise
+        self._guesses.right(turn)
+        if known is None:
+            _remember(handler, name)
+        return found
+
+
+def _browser(handler: Any, name: str) -> str | None:  # noqa: ANN401 - JupyterHub's
+    """Which of the browsers it is that have logged in to the account before; None for all others."""
+    known: bytes | None = handler.get_signed_cookie(_cookie(name), max_age_days=DAYS)
+    return None if known is None else known.decode()
+
+
+def _remember(handler: Any, name: str) -> None:  # noqa: ANN401 - JupyterHub's
+    """Have the browser show, next time, that it has logged in. It opens nothing: it is counted by itself, no more."""
+    handler.set_signed_cookie(
+        _cookie(name),
+        secrets.token_hex(16),
+        expires_days=DAYS,
+        path=handler.hub.base_url,
+        httponly=True,
+        secure=True,
+        samesite="Lax",
+    )
+
+
+def _cookie(name: str) -> str:
+    """One for each account. The name of a cookie is part of what is signed: it is of no use for another account."""
+    return f"jupyterhub-known-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"

@@ -1,0 +1,155 @@
+"""What stops a server, a kernel or a terminal, and what must not: with short times, in a real hub behind nginx."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.system.browser import SITE, chromium, open_lab, open_notebook, run_cell
+from tests.system.conftest import Applied
+from tests.system.machine import Machine
+from tests.system.machine_person import ADMIN, CONFIG, Person, add_person, apply
+from tests.system.visitor import Visitor, until
+
+pytestmark = pytest.mark.only_on("trixie")
+
+PASSWORD = "the password of all of them"
+IDLE, TAB, CELL, JOB, BEHIND, EXEMPT, SLOW = "idle", "tab", "cell", "job", "behind", "exempt", "slow"
+"""What there is of each one: nothing, a tab that was forgotten, a cell that computes, a job in a terminal, a process
+that computes behind an idle kernel, a word in the config, and a group with a time of its own."""
+SECONDS = 30
+SERVERS = f"""\
+culler:
+  timeout: {SECONDS}s
+  every: 2s
+  warning: 10s
+  exempt: [{EXEMPT}]
+  groups: [{{group: patient, timeout: 8h}}]
+kernels: []
+"""
+INSIDE = """\
+culler: {timeout: 0, kernel_timeout: 10s, terminal_timeout: 10s, exempt: [exempt]}
+kernels: []
+"""
+AGE = "culler: {timeout: 0, max_age: 5s, every: 2s, exempt: [exempt]}\nkernels: []\n"
+OWN = """\
+c.MappingKernelManager.cull_idle_timeout = 0
+c.TerminalManager.cull_inactive_timeout = 0
+c.Watch.spare_open = True
+"""
+COMPUTING = """\
+import time
+while True:
+    end = time.time() + .2
+    while time.time() < end: pass
+    time.sleep(.4)
+"""
+OFF = {"ServerApp": {"jpserver_extensions": {"installer.hub.in_server": False}}}
+
+
+@pytest.fixture(scope="module")
+def campus(applied_server: Applied) -> Iterator[Machine]:
+    """A hub with short times."""
+    with Machine(applied_server[0]) as machine:
+        machine.run(["groupadd", "patient"])
+        for name in (IDLE, TAB, CELL, JOB, BEHIND, EXEMPT, SLOW):
+            groups = ["jupyterhub-users", *(["patient"] if name == SLOW else [])]
+            add_person(machine, name, PASSWORD, groups=groups)
+        machine.put(CONFIG, SERVERS)
+        apply(machine, ADMIN)
+        yield machine
+
+
+def begin(machine: Machine, stack: ExitStack, name: str) -> Visitor:
+    """Somebody whose server was started."""
+    visitor = stack.enter_context(Visitor(machine))
+    visitor.login(name, PASSWORD)
+    visitor.start_server()
+    return visitor
+
+
+def type_into_terminal(visitor: Visitor, line: str = "") -> str:
+    """Open a terminal, type a line, and leave; returns its name."""
+    name = str(visitor.api("POST", f"/user/{visitor.name}/api/terminals", {}).json()["name"])
+    if line:
+        terminal = visitor.websocket(f"/user/{visitor.name}/terminals/websocket/{name}")
+        terminal.recv()
+        terminal.send(json.dumps(["stdin", f"{line}\r"]))
+        until(line, lambda: line.split(maxsplit=1)[0] in str(terminal.recv()))
+        terminal.close()
+    return name
+
+
+def running(machine: Machine) -> set[str]:
+    """Whose servers run."""
+    listed = machine.run(["systemctl", "list-units", "--plain", "--no-legend", "jupyter-*.scope"]).stdout
+    return {line.split("-")[1] for line in listed.splitlines()}
+
+
+def log(machine: Machine) -> str:
+    return machine.journal("--unit=jupyterhub-culler", "--output=cat")
+
+
+def test_what_is_at_work_is_spared(campus: Machine, tmp_path: Path) -> None:
+    """After twice the time, only those are stopped whose owners have forgotten them, an open JupyterLab among them."""
+    with ExitStack() as stack:
+        cell = begin(campus, stack, CELL).start_kernel()
+        cell.send("import time; time.sleep(3600)")
+        cell.close()
+        type_into_terminal(begin(campus, stack, JOB), "sleep 3600 &")
+        behind = begin(campus, stack, BEHIND).start_kernel()
+        behind.run(f"import subprocess, sys; _ = subprocess.Popen([sys.executable, '-c', {COMPUTING!r}])")
+        behind.close()
+        begin(campus, stack, EXEMPT)
+        begin(campus, stack, SLOW)
+        expect.set_options(timeout=60_000)
+        page = stack.enter_context(chromium(campus, tmp_path)).pages[0]
+        page.goto(f"https://{SITE}/")
+        open_notebook(page, open_lab(page, Person(TAB, PASSWORD)), "Python 3 (ipykernel)")
+        run_cell(page, 0, "6 * 7")
+        begin(campus, stack, IDLE)
+
+        until("idle servers to be stopped", lambda: running(campus).isdisjoint({IDLE, TAB}), 4 * SECONDS)
+        time.sleep(10)
+        assert running(campus) == {CELL, JOB, BEHIND, EXEMPT, SLOW}
+    said = log(campus)
+    for name in (IDLE, TAB):
+        assert said.count(f"the server of {name} will be stopped in ") == 1, said
+        assert f"stopping the server of {name}: idle for " in said, said
+    assert "Traceback" not in campus.journal("--unit=jupyterhub")
+
+
+def test_kernels_and_terminals_by_themselves(campus: Machine) -> None:
+    """Idle ones end though a tab is open and their owner has asked to have it otherwise; those at work don't."""
+    campus.put(CONFIG, INSIDE)
+    apply(campus, ADMIN)
+    campus.run(["mkdir", f"/home/{IDLE}/.jupyter"], user=IDLE)
+    campus.put(f"/home/{IDLE}/.jupyter/jupyter_server_config.py", OWN, owner=IDLE)
+    campus.put(f"/home/{IDLE}/.jupyter/jupyter_server_config.json", json.dumps(OFF), owner=IDLE)
+    with ExitStack() as stack:
+        visitor = begin(campus, stack, IDLE)
+        idle, busy = visitor.start_kernel(), visitor.start_kernel()
+        idle.run("1 + 1")
+        busy.send("import time; time.sleep(3600)")
+        job, unused = type_into_terminal(visitor, "sleep 3600"), type_into_terminal(visitor)
+        api = f"/user/{IDLE}/api"
+        until("idle kernels to end", lambda: len(visitor.get(f"{api}/kernels").json()) == 1)
+        until("unused terminals to end", lambda: len(visitor.get(f"{api}/terminals").json()) == 1)
+        time.sleep(15)
+        assert [kernel["id"] for kernel in visitor.get(f"{api}/kernels").json()] == [busy.identity]
+        assert [terminal["name"] for terminal in visitor.get(f"{api}/terminals").json()] == [job], unused
+        assert IDLE in running(campus)
+
+
+def test_age_ends_what_is_at_work_too(campus: Machine) -> None:
+    campus.put(CONFIG, AGE)
+    apply(campus, ADMIN)
+    until("old servers to be stopped", lambda: running(campus) == {EXEMPT})
+    assert f"stopping the server of {CELL}: running for " in log(campus)
+    assert campus.run(["systemctl", "--failed", "--no-legend", "--plain"]).stdout == ""

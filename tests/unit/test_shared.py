@@ -1,0 +1,136 @@
+"""Shared directories: their ACLs, what is refused, and how people find them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from installer.commands import shared as looked_at
+from installer.config.models import Config
+from installer.config.shared import SharedDirectory as Entry
+from installer.features import in_servers
+from installer.features.shared import resources
+from installer.host import acl, files
+from installer.host.errors import ConfigProblem
+from installer.hub.in_server.shared import make_link
+from installer.resources.shared_directory import SharedDirectory
+from tests.unit.test_features import site
+
+GROUP_WRITES = "user::rwx,group::rwx,other::---"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GROUP_WRITES,
+        "user::rwx,group::r-x,other::---",
+        # What an admin may have given, to be given back: somebody named needs a mask.
+        "user::rwx,user:12345:r--,group::rwx,group:23456:-w-,mask::rwx,other::--x",
+    ],
+)
+def test_an_acl_is_read_as_it_was_written(text: str, tmp_path: Path) -> None:
+    assert acl.default_acl(tmp_path) == ""
+    acl.set_default_acl(tmp_path, text)
+    assert acl.default_acl(tmp_path) == text
+    acl.set_default_acl(tmp_path, "")
+    acl.set_default_acl(tmp_path, "")
+    assert acl.default_acl(tmp_path) == ""
+
+
+def test_an_acl_counts_more_than_the_umask(tmp_path: Path) -> None:
+    acl.set_default_acl(tmp_path, GROUP_WRITES)
+    before = os.umask(0o077)
+    try:
+        (tmp_path / "below").mkdir()
+        (tmp_path / "below" / "file").touch()
+    finally:
+        os.umask(before)
+    assert files.ownership(tmp_path / "below").mode & 0o777 == 0o770
+    assert files.ownership(tmp_path / "below" / "file").mode == 0o660
+
+
+def test_no_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
+        acl.set_default_acl(tmp_path / "link", GROUP_WRITES)
+
+
+def directory(path: Path, **more: object) -> SharedDirectory:
+    owned = files.ownership(path.parent)
+    whose = {"owner": owned.owner, "group": owned.group, "mode": 0o2770, "acl": GROUP_WRITES}
+    return SharedDirectory.model_validate({"feature": "shared", "path": path, **whose, **more})
+
+
+def test_a_directory_comes_and_goes(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    wished = directory(tmp_path / "a" / "b")
+    assert wished.probe() is None
+    wished.realize(None)
+    assert wished.probe() == wished.wanted()
+    assert wished.foreign(wished.probe()) is None
+    (wished.path / "work").touch()
+    wished.remove()
+    assert (wished.path / "work").exists()
+
+
+def test_somebody_elses_is_left_unless_told(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir(mode=0o750)
+    wished = directory(tmp_path / "theirs")
+    found = wished.probe()
+    assert found is not None
+    assert "isn't ours: `existing` in its entry" in str(wished.foreign(found))
+    taken = directory(tmp_path / "theirs", take=True)
+    assert taken.foreign(found) is None
+    taken.realize(found)
+    assert taken.probe() == taken.wanted()
+    # As it is undone where a run fails, and at the end of all.
+    taken.give_back(found)
+    assert taken.probe() == found
+    (tmp_path / "file").touch()
+    assert "isn't a directory" in str(directory(tmp_path / "file", take=True).foreign({"mode": "not a directory"}))
+
+
+def test_what_the_config_comes_to() -> None:
+    entries = [
+        {"path": "/srv/a", "group": "lab"},
+        {"path": "/srv/b", "read_only": True, "variable": "B"},
+        {"path": "/srv/c", "existing": "keep", "link": "see"},
+    ]
+    config = Config.model_validate({"shared": entries})
+    made = [(str(r.path), f"{r.mode:o}", r.group) for r in resources(site(config)) if isinstance(r, SharedDirectory)]
+    assert made == [("/srv/a", "2770", "lab"), ("/srv/b", "2750", "jupyterhub-users")]
+    told = in_servers.settings(config)["Shared"]
+    assert told == {"links": {"a": "/srv/a", "b": "/srv/b", "see": "/srv/c"}, "variables": {"B": "/srv/b"}}
+
+
+def test_what_is_refused_on_this_machine() -> None:
+    """More of it, as root, in the system test."""
+    for entry, told in (
+        (Entry(path="/srv/new", group="no-such-group"), "there is no group no-such-group"),
+        (Entry(path="/srv/no-such-place", existing="keep"), "there is no directory /srv/no-such-place to keep"),
+    ):
+        with pytest.raises(ConfigProblem, match=told):
+            looked_at.refuse_unfit((entry,))
+
+
+def test_links_leave_what_is_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("test")
+    target = tmp_path / "shared"
+    target.mkdir()
+    make_link(tmp_path / "new", str(target), log)
+    make_link(tmp_path / "new", str(target), log)
+    assert (tmp_path / "new").readlink() == target
+    assert caplog.records == []
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "elsewhere").symlink_to("/etc")
+    for name in ("mine", "elsewhere"):
+        make_link(tmp_path / name, str(target), log)
+    make_link(tmp_path / "no" / "home", str(target), log)
+    assert (tmp_path / "mine").is_dir()
+    assert (tmp_path / "elsewhere").readlink() == Path("/etc")
+    assert [record.getMessage().partition(" ")[2][:20] for record in caplog.records] == [
+        "is there already, an", "is there already, an", "can't be linked to /",
+    ]  # fmt: skip
