@@ -99,6 +99,7 @@ def vm(applied_server: Applied, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def people(vm: Vm) -> Iterator[tuple[AtWork, AtWork]]:
     with ExitStack() as stack:
         greedy, modest = (AtWork(vm, name, stack) for name in NAMES)
+        until("the hub to answer", lambda: modest.visitor.get("/hub/login").is_success, SLOW)
         side_by_side(greedy.begin, modest.begin)
         yield greedy, modest
 
