@@ -1,6 +1,6 @@
 """Limits reach what runs: slices, scopes and processes have what the config says, also when it changes meanwhile.
 
-A container has no controllers to enforce them: test_limits_vm has.
+A container on a development host has no controllers that would enforce them.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def test_people_see_their_use_and_limit_whatever_they_set(limited: tuple[Machine
     bob.start_server()
     told = bob.api("GET", "/user/bob/api/metrics/v1").json()
     machine_memory = int(machine.run("getconf _PHYS_PAGES").stdout) * 4096
-    # Without a controller there is no limit but the machine's; see test_limits_vm for one.
+    # Without a controller there is no limit but the machine's.
     assert told["limits"]["memory"]["rss"] == machine_memory
     assert 30 * M < told["rss"] < G
     lab = bob.get("/user/bob/lab").text
