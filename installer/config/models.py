@@ -24,6 +24,7 @@ from installer.config.kernel_values import (
     Title,
 )
 from installer.config.kinds import Kind, Unfit, items, some_text
+from installer.config.limits import Limits
 from installer.config.section import Section
 from installer.config.section import setting as _setting
 from installer.config.spawner import Spawner
@@ -349,6 +350,7 @@ class Config(Section):
     web: Web = Web()
     branding: Branding = Branding()
     spawner: Spawner = Spawner()
+    limits: Limits = Limits()
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()

@@ -26,6 +26,7 @@ from installer.resources.file import File
 from installer.resources.hub_database import HubDatabase
 from installer.resources.kernel import Kernel
 from installer.resources.link import Link
+from installer.resources.live_limits import LiveLimits
 from installer.resources.nginx_limits import CONNECTIONS, FILES, NginxLimits
 from installer.resources.nginx_site import DisabledSite
 from installer.resources.server_environment import Environment
@@ -51,6 +52,8 @@ _EXAMPLE = Site(
         fqdn="hub.example.org",
         ipv6=True,
         addresses=("192.0.2.10",),
+        memory=16 << 30,
+        cpus=8,
         nginx=None,
         sites=Sites(),
     ),
@@ -196,6 +199,11 @@ def _kernel(resource: Kernel) -> str:
 @_details.register
 def _database(_: HubDatabase) -> str:
     return f"made by the hub; of the schema that its JupyterHub works with; {paths.HUB_USER}'s"
+
+
+@_details.register
+def _live_limits(_: LiveLimits) -> str:
+    return "as the config says, also of those that were there before it was changed"
 
 
 @_details.register

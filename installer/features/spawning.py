@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from installer.config.limit_values import UNLIMITED
 from installer.config.models import Config
 from installer.engine.resource import Resource
+from installer.features.limits import cpu_quota, total_memory
 from installer.features.programs import helper, unit_file
 from installer.features.site import Site
 from installer.features.templates import render
 from installer.host import paths
 from installer.resources.file import File
-from installer.resources.unit import Service
+from installer.resources.unit import Service, UnitFile
 
 FEATURE = "spawning"
+
+_LIMITED_BY = (f"file:{paths.LIMITS_PROGRAM}", f"file:{paths.LIMITS}")
+"""What the helpers run before a server is in its slice."""
 
 
 def sockets(config: Config) -> tuple[str, ...]:
@@ -24,7 +29,7 @@ def sockets(config: Config) -> tuple[str, ...]:
 def resources(site: Site) -> tuple[Resource, ...]:
     """The slice that holds all users' servers, and what starts them: a sudo rule and two helpers, or one helper."""
     return (
-        unit_file(FEATURE, paths.USERS_SLICE, site),
+        _users_slice(site),
         *(_by_sudo(site) if site.config.spawner.by_sudo else _by_systemd(site)),
     )
 
@@ -43,7 +48,21 @@ def _by_sudo(site: Site) -> tuple[Resource, ...]:
     return (
         rule,
         *_behind_socket("jupyterhub-sudo", "sudo_helper.py", paths.SUDO_SOCKET_UNIT, site, f"account:{paths.HUB_USER}"),
-        *_behind_socket("jupyterhub-adopt", "adopt_helper.py", paths.ADOPT_SOCKET_UNIT, site),
+        *_behind_socket("jupyterhub-adopt", "adopt_helper.py", paths.ADOPT_SOCKET_UNIT, site, *_LIMITED_BY),
+    )
+
+
+def _users_slice(site: Site) -> UnitFile:
+    limits = site.config.limits
+    memory = total_memory(limits, site.facts.memory)
+    return unit_file(
+        FEATURE,
+        paths.USERS_SLICE,
+        site,
+        memory="infinity" if memory == UNLIMITED else memory,
+        cpu=cpu_quota(limits.total.cpu),
+        cpu_share=limits.total.cpu_share,
+        io_share=limits.total.io_share,
     )
 
 
@@ -59,6 +78,7 @@ def _by_systemd(site: Site) -> tuple[Resource, ...]:
         paths.START_SOCKET_UNIT,
         site,
         f"account:{paths.HUB_USER}",
+        *_LIMITED_BY,
         environment=spawner.environment,
         properties=properties,
     )

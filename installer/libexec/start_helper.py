@@ -183,8 +183,6 @@ def run(words: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
 
 def set_limits(username: str) -> list[str]:
     """Have the person's slice limited as the admin wants it; returns what the unit must be given beside that."""
-    if not LIMITS.exists():
-        return []
     done = run([str(LIMITS), username], ANSWER_SECONDS)
     if done.returncode:
         raise Refused(f"the limits of {username} can't be set: {done.stderr.strip()}")

@@ -46,6 +46,20 @@ TALK = """if True:
     print(time.monotonic() - began)
 """
 
+# Prints what a kernel's ports say within 4 seconds to who wants to hear everything.
+LISTEN = """if True:
+    import sys, time, zmq
+    ear = zmq.Context().socket(zmq.SUB)
+    ear.subscribe(b"")
+    for port in sys.argv[1:]:
+        ear.connect(f"tcp://127.0.0.1:{port}")
+    end, heard = time.monotonic() + 4, b""
+    while time.monotonic() < end:
+        if ear.poll(200):
+            heard += b"".join(ear.recv_multipart())
+    print(heard)
+"""
+
 
 @pytest.fixture(scope="module")
 def campus(applied_server: Applied) -> Iterator[Machine]:
@@ -579,13 +593,23 @@ def test_closed_account_is_out(applied_clone: Machine) -> None:
     assert by_token.stdout == "403"
 
 
-def test_what_a_kernel_publishes_is_its_persons(campus: Machine, grace: Visitor, victim: int) -> None:
+def test_what_a_kernel_publishes_is_its_persons(campus: Machine, grace: Visitor) -> None:
     """Whoever connects to a kernel hears every output of the notebook; so nobody else can."""
     kernel = grace.start_kernel()
     assert kernel.run("print(6 * 7)") == "42"
-    listening = campus.run(["ss", "--listening", "--tcp", "--no-header", "--processes"]).stdout
-    hers = set(campus.run(["pgrep", "--uid", GRACE]).stdout.split())
-    assert {pid for pid in re.findall(r"pid=(\d+)", listening) if pid in hers} == {str(victim)}
+    files = "/home/grace/.local/share/jupyter/runtime/kernel-*.json"
+    assert json.loads(campus.run(f"cat {files}", user=GRACE).stdout)["transport"] == "ipc"
+    # Where the kernel's own children say to it what they print, on a port, nothing is given to who listens there.
+    said = campus.run(["ss", "--listening", "--tcp", "--numeric", "--no-header", "--processes"]).stdout
+    hers = set(campus.run(["pgrep", "--uid", GRACE, "--full", "ipykernel_launcher"]).stdout.split())
+    ports = [
+        line.split()[3].rpartition(":")[2] for line in said.splitlines() if hers & set(re.findall(r"pid=(\d+)", line))
+    ]
+    python = "/opt/jupyter/.venv/bin/python"
+    with ThreadPoolExecutor() as threads:
+        heard = threads.submit(campus.run, [python, "-c", LISTEN, *ports], user=MALLORY, cwd="/")
+        kernel.run("import time\nfor _ in range(50): print('secret'); time.sleep(0.1)")
+        assert heard.result().stdout.strip() == "b''"
     sockets = campus.run(["find", "/tmp", "-path", "/tmp/jupyter-kernel-*", "-type", "s"]).stdout.split()
     assert len(sockets) == len(("shell", "iopub", "stdin", "control", "heartbeat"))
     connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"

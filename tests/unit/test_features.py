@@ -31,6 +31,8 @@ FACTS = HostFacts(
     hostname="hub",
     fqdn="hub.example.org",
     addresses=("192.0.2.10", "2001:db8::10"),
+    memory=16 << 30,
+    cpus=8,
     ipv6=True,
     nginx=(1, 22, 1),
     sites=Sites(stock_enabled=True),
