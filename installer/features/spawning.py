@@ -16,7 +16,7 @@ from installer.resources.unit import Service, UnitFile
 FEATURE = "spawning"
 
 _LIMITED_BY = (f"file:{paths.LIMITS_PROGRAM}", f"file:{paths.LIMITS}")
-"""What the helper runs that puts a server into its slice."""
+"""What the helpers run before a server is in its slice."""
 
 
 def sockets(config: Config) -> tuple[str, ...]:

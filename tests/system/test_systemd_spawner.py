@@ -144,6 +144,11 @@ def test_server_is_a_service_in_its_persons_slice(campus: Machine, lin: Visitor)
     assert f"Jupyter server of {LIN}" in campus.run(["systemctl", "status", SERVICE]).stdout
 
 
+def test_limits_that_a_slice_has_not_are_the_services(campus: Machine, lin: Visitor) -> None:
+    assert shown(campus, SERVICE, "LimitNOFILE") == "65536"
+    assert shown(campus, SERVICE, "LimitCORE") == "0"
+
+
 def test_environment_is_the_hubs_as_far_as_it_is_known(campus: Machine, lin: Visitor) -> None:
     found = environment_of(campus, shown(campus, SERVICE, "MainPID"))
     assert found["HTTPS_PROXY"] == 'http://a:3128/$x%d\\"`y'
