@@ -228,6 +228,8 @@ def start(rules: Rules, account: pwd.struct_passwd, unit: str, request: dict[str
         f"TimeoutStopSec={STOP_SECONDS}",
         # A kernel that ran out of memory is reported dead in its notebook; the rest goes on.
         "OOMPolicy=continue",
+        # Where the whole machine is out of it, it is a user's before the hub's, or anybody's ssh.
+        "OOMScoreAdjust=300",
         "UMask=0022",
         *set_limits(account.pw_name),
         *rules.properties,
