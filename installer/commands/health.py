@@ -29,6 +29,8 @@ def units(site: Site | None) -> tuple[str, ...]:
     """The units that have to run; without a site that is known, those that every one has."""
     gate = (paths.APPS_SOCKET_UNIT, paths.APPS_UNIT) if site is not None and gated(site.config) else ()
     accounts = (paths.ACCOUNT_SOCKET_UNIT,) if site is not None and site.creates_accounts else ()
+    if site is not None and site.changes_passwords:
+        accounts = (*accounts, paths.CHANGE_SOCKET_UNIT)
     if site is not None and not site.has_nginx:
         return (*_ALWAYS, *accounts, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)
     certificate = () if site is not None and site.behind else (paths.CERTIFICATE_TIMER_UNIT,)

@@ -50,6 +50,8 @@ def refuse_liar(site: Site) -> None:
 
 def notes(site: Site) -> list[str]:
     """What an admin should know of it, a line each. Raises Problem."""
+    if site.config.auth.is_native and not site.admin_users:
+        return ["nobody is a hub admin: name some in hub.admin_users, and add them: installer user add NAME"]
     if not site.config.auth.is_oauth:
         return []
     said = [f"the login provider has to know where people come back to: {site.callback_url}"]

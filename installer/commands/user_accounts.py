@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.commands import native_people
 from installer.config.kinds import Unfit
 from installer.config.values import account_name
 from installer.host import files, paths
@@ -198,7 +199,9 @@ def create(name: str, groups: Sequence[str]) -> None:
 
 
 def set_passwords(passwords: Mapping[str, str]) -> None:
-    """Set passwords, which go through a pipe."""
+    """Set passwords, which go through a pipe: those of the hub's own, where it has some, else the accounts'."""
+    if native_people.give(passwords):
+        return
     run(["chpasswd"], stdin="".join(f"{name}:{word}\n" for name, word in passwords.items()), timeout=HOURS)
 
 
@@ -215,6 +218,7 @@ def end_all(person: Person) -> None:
 
 def delete(person: Person) -> None:
     """Delete the account with all that the system keeps for it, but for its home."""
+    native_people.forget(person.name)
     end_all(person)
     run(["find", *_SCRATCH, "-xdev", "-user", str(person.uid), "-delete"], user=person.name, check=False)
     run(["userdel", "--", person.name])

@@ -57,6 +57,8 @@ def resources(site: Site) -> tuple[Resource, ...]:
     )
     secrets = _secrets(site)
     sockets = [paths.PAM_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT]
+    if site.changes_passwords:
+        sockets.append(paths.CHANGE_SOCKET_UNIT)
     if site.creates_accounts:
         sockets.append(paths.ACCOUNT_SOCKET_UNIT)
     unit = unit_file(FEATURE, paths.HUB_UNIT, site, sockets=sockets, secrets=[secret.name for secret in secrets])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import singledispatch
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from installer.config.auth import Allow, Auth
 from installer.config.branding import Branding
 from installer.config.models import Backup, Config, Hub, Notify, Tls
 from installer.engine.resource import Resource
-from installer.features import branding
+from installer.features import branding, passwords
 from installer.features.everything import FEATURES, desired
 from installer.features.site import Admin, BrandFiles, Site
 from installer.host import paths
@@ -61,6 +62,9 @@ _EXAMPLE = Site(
     brand=BrandFiles(b"<svg/>", ".svg", (("login.html", ""),)),
 )
 
+_LOCAL = replace(_EXAMPLE, config=_EXAMPLE.config.model_copy(update={"auth": Auth()}))
+"""With the accounts of the machine, which the other has not."""
+
 _COPIES = paths.INSTALLER_STATE / "generations" / "N.SCHEMA.sqlite"
 _SLICE = paths.USERS_SLICE.removesuffix(".slice")
 
@@ -75,8 +79,9 @@ Not in the lists, since nobody but you writes them: `{paths.CONFIG_FILE}` ([conf
 in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_ADMIN}`, made where the one who
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
 exists for a few seconds of every apply that changes something. The units of `accounts` are there with
-`auth.create_accounts`, and with every `auth.provider` but `pam`, as is the key of `sign-in`; those of `backup` once
-`backup.every` is set, the files of `branding` once one of its keys is, in a directory named after what is in them;
+`auth.create_accounts`, and with every `auth.provider` but `pam`; the key of `sign-in` with those that people are sent
+to; the units that change passwords with `pam`; those of `backup` once `backup.every` is set; the files of `branding`
+once one of its keys is, in a directory named after what is in them;
 the units of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
 what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}` in its
 place).
@@ -89,6 +94,7 @@ _BESIDE = f"""\
 |---|---|---|
 | `python3-venv` | package | installed first of all, for the installer itself, where it is missing |
 | `{paths.HUB_DATABASE}` | {paths.HUB_USER} | the hub's database: users, their tokens, what runs |
+| `{paths.HUB_PEOPLE}` | {paths.HUB_USER}, 0600 | [names and passwords](../how-to/passwords.md) of the hub's own |
 | `{_COPIES}` | root, 0600 | [copies of it](../how-to/upgrade.md) from before it was migrated |
 | `{paths.INSTALLER_STATE}/` | root, 0711 | its own: environment; root's alone: journal, generations, what was found |
 | `{paths.LOCK}` | root | held by the one run at a time |
@@ -114,7 +120,7 @@ _BESIDE = f"""\
 
 def layout_page() -> str:
     """Write the page."""
-    resources = desired(_EXAMPLE)
+    resources = {resource.key: resource for resource in (*desired(_EXAMPLE), *passwords.resources(_LOCAL))}.values()
     parts = [_INTRODUCTION]
     for feature in FEATURES:
         mine = [resource for resource in resources if resource.feature == feature.FEATURE]

@@ -1,4 +1,4 @@
-"""The password check: the hub asks a root helper behind a socket, and never reads /etc/shadow itself."""
+"""Passwords of Linux accounts: root helpers behind sockets check and change them; the hub never reads /etc/shadow."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ FEATURE = "passwords"
 
 
 def resources(site: Site) -> tuple[Resource, ...]:
-    """The PAM service, the helper, and its socket, which the hub alone may connect to."""
+    """The PAM service, the helper, and its sockets, which the hub alone may connect to; one for each thing it does."""
     rules = (CHECKOUT / "units" / "jupyterhub.pam").read_text(encoding="utf-8")
     program = helper(FEATURE, "jupyterhub-pam", "pam_helper.py")
-    service = unit_file(FEATURE, paths.PAM_SOCKET_UNIT.replace(".socket", "@.service"), site, (program,))
-    socket = unit_file(FEATURE, paths.PAM_SOCKET_UNIT, site, (service,))
-    return (
-        File(feature=FEATURE, path=paths.PAM_SERVICE, text=rules),
-        program,
-        service,
-        socket,
-        Service(
-            feature=FEATURE,
-            unit=paths.PAM_SOCKET_UNIT,
-            files=(socket.path,),
-            needs=(f"account:{paths.HUB_USER}",),
-        ),
-    )
+    checks = _behind(paths.PAM_SOCKET_UNIT, site, program)
+    # Where people are known by other means, nobody can have passwords of this machine changed.
+    changes = _behind(paths.CHANGE_SOCKET_UNIT, site, program) if site.changes_passwords else ()
+    return (File(feature=FEATURE, path=paths.PAM_SERVICE, text=rules), program, *checks, *changes)
+
+
+def _behind(unit: str, site: Site, program: File) -> tuple[Resource, ...]:
+    """A socket of the hub's, and what is started for each connection."""
+    service = unit_file(FEATURE, unit.replace(".socket", "@.service"), site, (program,))
+    socket = unit_file(FEATURE, unit, site, (service,))
+    running = Service(feature=FEATURE, unit=unit, files=(socket.path,), needs=(f"account:{paths.HUB_USER}",))
+    return (service, socket, running)

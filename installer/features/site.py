@@ -102,7 +102,12 @@ class Site:
     @property
     def creates_accounts(self) -> bool:
         """Whether people log in who have no account on this machine yet."""
-        return self.config.auth.create_accounts or self.config.auth.is_oauth
+        return self.config.auth.create_accounts or self.config.auth.is_oauth or self.config.auth.is_native
+
+    @property
+    def changes_passwords(self) -> bool:
+        """Whether people change the passwords of their Linux accounts on the hub's page."""
+        return self.config.auth.provider == "pam"
 
     @property
     def callback_url(self) -> str:
@@ -116,4 +121,4 @@ class Site:
         if chosen is not None:
             return tuple(chosen)
         # Whoever has that name at a provider need not be the one who ran sudo here.
-        return () if self.config.auth.is_oauth else (self.admin.name,)
+        return () if self.config.auth.is_oauth or self.config.auth.is_native else (self.admin.name,)

@@ -107,6 +107,8 @@ TIMER_STAMPS = Path("/var/lib/systemd/timers")
 """Where systemd notes when a timer with Persistent= has fired (systemd.timer(5))."""
 HUB_STATE = Path("/var/lib/jupyterhub")
 HUB_DATABASE = HUB_STATE / "jupyterhub.sqlite"
+HUB_PEOPLE = HUB_STATE / "people.sqlite"
+"""Names and passwords of the hub's own, where it has some (auth.provider: native)."""
 WEB_STATE = Path("/var/lib/jupyterhub-web")
 """What nginx looks for, to know whether the site is closed."""
 MAINTENANCE_PAGE = WEB_STATE / "maintenance.html"
@@ -141,6 +143,7 @@ PROXY_SOCKET = PROXY_RUN / "http.sock"
 PROXY_API_RUN = Path("/run/jupyterhub-proxy-api")
 PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
+CHANGE_SOCKET = Path("/run/jupyterhub-password.sock")
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
 ACCOUNT_SOCKET = Path("/run/jupyterhub-account.sock")
@@ -169,6 +172,7 @@ HUB_UNIT = "jupyterhub.service"
 PROXY_UNIT = "jupyterhub-proxy.service"
 CULLER_UNIT = "jupyterhub-culler.service"
 PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
+CHANGE_SOCKET_UNIT = "jupyterhub-password.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
 ACCOUNT_SOCKET_UNIT = "jupyterhub-account.socket"

@@ -67,7 +67,13 @@ class HubDatabase(Resource):
             paths.APPS_TOKEN,
             paths.AUTH_STATE_KEY,
         )
-        sockets = (paths.PAM_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.ACCOUNT_SOCKET_UNIT)
+        sockets = (
+            paths.PAM_SOCKET_UNIT,
+            paths.CHANGE_SOCKET_UNIT,
+            paths.SUDO_SOCKET_UNIT,
+            paths.ADOPT_SOCKET_UNIT,
+            paths.ACCOUNT_SOCKET_UNIT,
+        )
         return (
             f"account:{paths.HUB_USER}",
             f"environment:{self.environment}",

@@ -13,7 +13,7 @@ from tests.system.visitor import HOST, Visitor
 
 SYSTEM_ACCOUNTS = ("jupyter", "jupyterhub-proxy", "jupyterhub-culler", "jupyterhub-build")
 SERVICES = ("jupyterhub.service", "jupyterhub-proxy.service", "jupyterhub-culler.service", "nginx.service")
-SOCKETS = ("jupyterhub-pam.socket", "jupyterhub-sudo.socket", "jupyterhub-adopt.socket")
+SOCKETS = ("jupyterhub-pam.socket", "jupyterhub-password.socket", "jupyterhub-sudo.socket", "jupyterhub-adopt.socket")
 VENV = "/opt/jupyter/.venv"
 
 # Path, type as find(1) has it, mode, owner, group.
@@ -43,6 +43,7 @@ LAYOUT = """
 /run/jupyterhub-proxy-api                   d 2750 jupyterhub-proxy jupyter
 /run/jupyterhub-proxy-api/api.sock          s  770 jupyterhub-proxy jupyter
 /run/jupyterhub-pam.sock                    s  600 jupyter jupyter
+/run/jupyterhub-password.sock               s  600 jupyter jupyter
 /run/jupyterhub-sudo.sock                   s  600 jupyter jupyter
 /run/jupyterhub-adopt.sock                  s  660 root jupyterhub-users
 /var/lib/jupyterhub                         d  700 jupyter jupyter
