@@ -144,6 +144,8 @@ PROXY_API_RUN = Path("/run/jupyterhub-proxy-api")
 PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
 CHANGE_SOCKET = Path("/run/jupyterhub-password.sock")
+CHANGE_RUN = Path("/run/jupyterhub-password")
+"""Who was wrong about their own password, and when; root's."""
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
 ACCOUNT_SOCKET = Path("/run/jupyterhub-account.sock")

@@ -207,7 +207,7 @@ def counted(name: str, failures: Path) -> Iterator[None]:
             if not refusal.tell:
                 file.seek(0)
                 file.truncate()
-                file.write(" ".join([*recent, f"{now:.0f}"]))
+                file.write(" ".join([*recent, str(int(now))]))
             raise
         file.truncate(0)
 

@@ -212,6 +212,7 @@ def teacher(campus: Machine) -> Iterator[Visitor]:
 def test_linux_accounts_are_out_of_it(campus: Machine, teacher: Visitor) -> None:
     assert is_in(teacher)
     assert campus.run(["systemctl", "is-active", "jupyterhub-password.socket"], check=False).stdout == "inactive\n"
+    assert not campus.run("ls --directory /run/jupyterhub-password*", check=False).stdout
     with Visitor(campus) as visitor:
         assert GONE in visitor.login("pia", NEWER).text
     assert campus.run(f"stat --format='%U %a' {PEOPLE}").stdout.strip() == "jupyter 600"

@@ -15,6 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from installer.config.models import Config
+from installer.features.everything import desired
+from installer.host import paths
 from installer.hub.attempts import MOST, Attempts
 from installer.hub.names import Naming
 from installer.hub.password_rules import too_easy
@@ -22,6 +25,7 @@ from installer.hub.passwords import NOBODYS, hashed, is_right
 from installer.hub.people import MOST_WAITING, People, StoreTrouble, person_of
 from installer.hub.rules import Decision, Rules, decide
 from installer.hub.sign_up import unfit_name
+from tests.unit.test_features import site, text_of
 
 REPOSITORY = Path(__file__).parents[2]
 WORD = "three old bicycles"
@@ -284,3 +288,16 @@ def test_who_is_wrong_too_often_waits() -> None:
     assert attempts.wait("eve") == 0
     attempts.forget("grace")
     assert attempts.wait("grace") == 0
+
+
+def test_each_provider_has_what_it_needs_and_no_more() -> None:
+    """Nobody can have passwords of the machine changed where people don't log in with them."""
+    sockets = (paths.CHANGE_SOCKET_UNIT, paths.ACCOUNT_SOCKET_UNIT)
+    for provider, wanted in (("pam", [True, False]), ("native", [False, True])):
+        asked = site(Config.model_validate({"auth": {"provider": provider}}))
+        names = {resource.name for resource in desired(asked)}
+        assert [socket in names for socket in sockets] == wanted
+        text = text_of(desired(asked), paths.HUB_CONFIG)
+        assert ("NativeAuthenticator" in text, "SocketPAMAuthenticator" in text) == (not wanted[0], wanted[0])
+        rules = json.loads(text_of(desired(asked), paths.AUTH_RULES))
+        assert (rules["members"], rules["admins"]) == ((True, ["ada"]) if wanted[0] else (False, []))
