@@ -332,7 +332,9 @@ def test_on_the_command_line(campus: Machine) -> None:
     assert "an administrator has let them in" in installer(campus, "user", "allowed", "hedy").stdout
     assert "forgotten" in installer(campus, "user", "reject", "nobody-yet").stdout
     assert "is in already" in installer(campus, "user", "reject", "grace", check=False).stderr
-    assert "wait" not in installer(campus, "doctor").stdout.partition("names and passwords")[2].partition("\n")[0]
+    doctor = installer(campus, "doctor", check=False).stdout
+    assert "people log in with names and passwords of the hub's own\n" in doctor
+    assert "grace is in jupyterhub-users, and can't log in" not in doctor, "the account has no password, and needs none"
     # Somebody who has not been here yet, and has forgotten it.
     once = given(installer(campus, "user", "reset-password", "hedy"))
     with Visitor(campus) as visitor:

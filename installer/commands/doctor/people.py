@@ -5,7 +5,7 @@ from __future__ import annotations
 import grp
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
@@ -38,6 +38,8 @@ def look(server: Server) -> list[Finding]:
         people = [_person(member) for member in members()]
     except KeyError:
         return [problem(AREA, f"there is no group {paths.MEMBERS_GROUP}: nobody may log in", APPLY)]
+    if server.situation is not None and not server.situation.site.changes_passwords:
+        people = [replace(person, password=True) for person in people]  # of another kind than the account's
     admins = server.situation.site.admin_users if server.situation else ()
     return judge(people, admins, _groups_of_services())
 
