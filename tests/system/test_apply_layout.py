@@ -127,7 +127,7 @@ def test_helpers_and_units_are_roots(applied: Machine) -> None:
     assert all(re.fullmatch(r"644 root root (__main__|installer/(builder/)?\w+)\.py", line) for line in builder)
     assert len(builder) > 10
     units = find(applied, "/etc/systemd/system", "-type", "f", "-name", "jupyter*", "-printf", "%m %u %g\\n")
-    assert units == ["644 root root"] * 12
+    assert units == ["644 root root"] * 14
 
 
 def test_sudoers_are_valid(applied: Machine) -> None:
