@@ -10,6 +10,7 @@ import httpx
 from installer.commands import maintenance
 from installer.features.apps import gated
 from installer.features.site import Site
+from installer.features.spawning import sockets as spawning_sockets
 from installer.host import paths, systemd
 from installer.host.errors import Problem
 
@@ -18,8 +19,6 @@ _ALWAYS = (
     paths.PROXY_UNIT,
     paths.CULLER_UNIT,
     paths.PAM_SOCKET_UNIT,
-    paths.SUDO_SOCKET_UNIT,
-    paths.ADOPT_SOCKET_UNIT,
 )
 WAIT = 60.0
 TIMEOUT = 10.0
@@ -28,13 +27,14 @@ TIMEOUT = 10.0
 def units(site: Site | None) -> tuple[str, ...]:
     """The units that have to run; without a site that is known, those that every one has."""
     gate = (paths.APPS_SOCKET_UNIT, paths.APPS_UNIT) if site is not None and gated(site.config) else ()
+    spawning = spawning_sockets(site.config) if site is not None else ()
     accounts = (paths.ACCOUNT_SOCKET_UNIT,) if site is not None and site.creates_accounts else ()
     if site is not None and site.changes_passwords:
         accounts = (*accounts, paths.CHANGE_SOCKET_UNIT)
     if site is not None and not site.has_nginx:
-        return (*_ALWAYS, *accounts, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)
+        return (*_ALWAYS, *spawning, *accounts, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)
     certificate = () if site is not None and site.behind else (paths.CERTIFICATE_TIMER_UNIT,)
-    return (*_ALWAYS, *accounts, *gate, paths.NGINX_UNIT, *certificate)
+    return (*_ALWAYS, *spawning, *accounts, *gate, paths.NGINX_UNIT, *certificate)
 
 
 def front(site: Site) -> httpx.Client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from installer.commands import branding, first_admin, keeping, notify, sign_in, tls
+from installer.commands import branding, first_admin, keeping, limits, notify, sign_in, tls
 from installer.config.load import Loaded, load_file
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -49,6 +49,7 @@ def look(keep: Sequence[str] = ()) -> Situation:
     situation = seen(keeping.with_kept(loaded, keep) if keep else loaded, loaded.text)
     tls.refuse_unfit(situation.site)
     sign_in.refuse_unfit(situation.site)
+    limits.refuse_unfit(situation.site)
     return situation
 
 

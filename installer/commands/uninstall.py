@@ -210,9 +210,9 @@ def _give_back(resource: Resource, before: Attributes) -> None:
 
 def _servers() -> tuple[str, ...]:
     """Who has a server that runs, each as often as they have one."""
-    words = ["systemctl", "list-units", "--type=scope", "--plain", "--no-legend", "jupyter-*.scope"]
+    words = ["systemctl", "list-units", "--state=active", "--plain", "--no-legend", "--", *systemd.SERVERS]
     names = (line.split()[0] for line in run(words).stdout.splitlines() if line.strip())
-    found = (re.fullmatch(r"jupyter-(.+)-\d+\.scope", name) for name in names)
+    found = (re.fullmatch(r"jupyter-([^:]+?)(-\d+\.scope|(:.*)?\.service)", name) for name in names)
     return tuple(sorted(match[1] for match in found if match))
 
 

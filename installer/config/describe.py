@@ -24,7 +24,8 @@ class Key:
 
     choices: the words it takes, where it takes no others.
     default: as the file would have it; None where `unset` says what happens without the key.
-    beside: for a key in the entries of a list: what an entry can't go without, by example.
+    beside: for a key in the entries of a list or mapping: what an entry can't go without, by example.
+    called: for a key in the entries of a mapping: the name of one, by example.
     """
 
     path: tuple[str, ...]
@@ -35,17 +36,21 @@ class Key:
     description: str
     example: object
     beside: Mapping[str, object] | None = None
+    called: str | None = None
 
     @property
     def name(self) -> str:
         """The path as people say it: hub.domain, and kernels[].packages for a key in a list's entries."""
-        return ".".join(self.path) if self.beside is None else f"{'.'.join(self.path[:-1])}[].{self.path[-1]}"
+        if self.beside is None:
+            return ".".join(self.path)
+        return f"{entry_name(self.path[:-1])}.{self.path[-1]}"
 
     def set_to(self, value: object) -> str:
         """Write a whole config file, on one line, that sets the key and no more than has to go with it."""
         if self.beside is None:
             return nested(self.path, value)
-        return nested(self.path[:-1], [{**self.beside, self.path[-1]: value}])
+        entry = {**self.beside, self.path[-1]: value}
+        return nested(self.path[:-1], [entry] if self.called is None else {self.called: entry})
 
     def is_below(self, section: KeyPath) -> bool:
         """Whether the key is somewhere in a section."""
@@ -60,8 +65,8 @@ def all_keys() -> tuple[Key, ...]:
 
 @functools.cache
 def entry_keys() -> tuple[Key, ...]:
-    """Every key in the entries of a list."""
-    return tuple(key for path, model in entries().items() for key in _keys_of(model, path, in_list=True))
+    """Every key in the entries of a list or mapping."""
+    return tuple(key for path, model in entries().items() for key in _keys_of(model, path, in_entries=True))
 
 
 @functools.cache
@@ -72,14 +77,23 @@ def sections() -> dict[tuple[str, ...], type[Section]]:
 
 @functools.cache
 def entries() -> dict[tuple[str, ...], type[Section]]:
-    """The lists whose entries can have keys of their own, by path, with the model of an entry."""
+    """The lists and mappings whose entries can have keys of their own, by path, with the model of an entry."""
+    return {path: model for path, hint in _hints() for model in _models_in(hint)}
+
+
+@functools.cache
+def mappings() -> Mapping[tuple[str, ...], str]:
+    """Those of them whose entries have names that are the admin's to choose, with such a name by example."""
     return {
-        (*path, name): model
-        for path, section in sections().items()
-        for name, hint in get_type_hints(section, include_extras=True).items()
-        for model in _models_in(hint)
-        if (*path, name) not in sections()
+        path: next(iter(sections()[path[:-1]].model_fields[path[-1]].examples[0]))  # type: ignore[index]
+        for path, hint in _hints()
+        if path in entries() and _is_mapping(hint)
     }
+
+
+def entry_name(path: tuple[str, ...]) -> str:
+    """An entry of a list or mapping, as people say it."""
+    return f"{'.'.join(path)}.NAME" if path in mappings() else f"{'.'.join(path)}[]"
 
 
 def key_at(path: KeyPath) -> Key | None:
@@ -93,7 +107,7 @@ def kind_at(path: KeyPath) -> Kind:
     key = key_at(path)
     if key is None:
         return Kind(f"a section with any of {', '.join(names_in(path))}", "")
-    return key.kind.items if key.kind.items and isinstance(path[-1], int) else key.kind
+    return key.kind.items if key.kind.items and _is_entry(path) else key.kind
 
 
 def example_at(path: KeyPath) -> Key:
@@ -132,7 +146,28 @@ def _every_key() -> tuple[Key, ...]:
 
 
 def _names(path: KeyPath) -> tuple[str, ...]:
-    return tuple(part for part in path if isinstance(part, str))
+    """The path without what only says which entry of a list or mapping it is."""
+    names: tuple[str, ...] = ()
+    for place, part in enumerate(path):
+        if isinstance(part, str) and not _is_entry(path[: place + 1]):
+            names = (*names, part)
+    return names
+
+
+def _is_entry(path: KeyPath) -> bool:
+    return isinstance(path[-1], int) or path[:-1] in mappings()
+
+
+def _hints() -> Iterator[tuple[tuple[str, ...], object]]:
+    """The types of all that is in a section and isn't one itself."""
+    for path, section in sections().items():
+        for name, hint in get_type_hints(section, include_extras=True).items():
+            if (*path, name) not in sections():
+                yield (*path, name), hint
+
+
+def _is_mapping(hint: object) -> bool:
+    return get_origin(hint) is dict or any(_is_mapping(part) for part in get_args(hint))
 
 
 def _sections_of(model: type[Section], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], type[Section]]]:
@@ -149,13 +184,13 @@ def _models_in(hint: object) -> Iterator[type[Section]]:
         yield from _models_in(part)
 
 
-def _keys_of(model: type[Section], path: tuple[str, ...], *, in_list: bool = False) -> Iterator[Key]:
+def _keys_of(model: type[Section], path: tuple[str, ...], *, in_entries: bool = False) -> Iterator[Key]:
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
         if _is_section(field.annotation):
             yield from _keys_of(field.annotation, (*path, name))
         else:
-            yield _key(field, hints[name], (*path, name), model.beside(name) if in_list else None)
+            yield _key(field, hints[name], (*path, name), model.beside(name) if in_entries else None)
 
 
 def _key(
@@ -179,6 +214,7 @@ def _key(
         description=field.description,
         example=field.examples[0],
         beside=beside,
+        called=mappings().get(path[:-1]) if beside is not None else None,
     )
 
 

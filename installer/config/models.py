@@ -24,8 +24,10 @@ from installer.config.kernel_values import (
     Title,
 )
 from installer.config.kinds import Kind, Unfit, items, some_text
+from installer.config.limits import Limits
 from installer.config.section import Section
 from installer.config.section import setting as _setting
+from installer.config.spawner import Spawner
 from installer.config.tls_values import DirectoryUrl, HostNames, OutsideAddress, PlainFile, Switch, is_public
 from installer.config.values import (
     AccountNames,
@@ -347,6 +349,8 @@ class Config(Section):
     tls: Tls = Tls()
     web: Web = Web()
     branding: Branding = Branding()
+    spawner: Spawner = Spawner()
+    limits: Limits = Limits()
     culler: Culler = Culler()
     notify: Notify = Notify()
     backup: Backup = Backup()

@@ -47,7 +47,9 @@ def config_page() -> str:
     """Write the page."""
     groups = [_section(path, _keys_in(path)) for path in _groups()]
     entries = [
-        _table(f"{'.'.join(path)}[]", model.__doc__, [key for key in describe.entry_keys() if key.path[:-1] == path])
+        _table(
+            describe.entry_name(path), model.__doc__, [key for key in describe.entry_keys() if key.path[:-1] == path]
+        )
         for path, model in describe.entries().items()
     ]
     return "\n".join([_INTRODUCTION, _example_file(), *groups, *entries, _kinds(), _REFUSED])

@@ -42,7 +42,11 @@ def _section(model: type[Section], path: tuple[str, ...]) -> dict[str, Any]:
 
 def _key(generated: dict[str, Any], key: describe.Key) -> dict[str, Any]:
     kept = {name: value for name, value in generated.items() if name not in _NOT_FOR_EDITORS}
-    if key.path in describe.entries():
+    if key.path in describe.mappings():
+        model, called = describe.entries()[key.path], describe.mappings()[key.path]
+        entry = {**_section(model, (*key.path, called)), "type": "object", "minProperties": 1}
+        kept = {**kept, "type": "object", "additionalProperties": entry}
+    elif key.path in describe.entries():
         kept |= {"uniqueItems": True, "items": _entry(describe.entries()[key.path], key.path)}
     return kept if key.default is None else {**kept, "default": key.default}
 
@@ -59,6 +63,10 @@ def _entry(model: type[Section], path: tuple[str, ...]) -> dict[str, Any]:
 
 class _AsWritten(GenerateJsonSchema):
     """Describes what people write: a key that may be left out may not for that be null."""
+
+    def encode_default(self, dft: Any) -> None:  # noqa: ANN401 - pydantic's own
+        """Leave it to the table of keys, which has it as people write it."""
+        del dft
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Leave the null out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from installer.engine.resource import Resource
-from installer.features import branding
+from installer.features import branding, spawning
 from installer.features.apps import gated
 from installer.features.programs import unit_file
 from installer.features.site import Site
@@ -45,6 +45,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
             template_vars=branding.template_vars(site),
             creates_accounts=site.creates_accounts,
             auth=site.config.auth,
+            spawner=site.config.spawner,
         ),
         check=(*check, "{}", *branding.known_as(site)),
         check_as=paths.HUB_USER,
@@ -56,12 +57,19 @@ def resources(site: Site) -> tuple[Resource, ...]:
         ),
     )
     secrets = _secrets(site)
-    sockets = [paths.PAM_SOCKET_UNIT, paths.ADOPT_SOCKET_UNIT, paths.SUDO_SOCKET_UNIT]
+    sockets = [paths.PAM_SOCKET_UNIT, *spawning.sockets(site.config)]
     if site.changes_passwords:
         sockets.append(paths.CHANGE_SOCKET_UNIT)
     if site.creates_accounts:
         sockets.append(paths.ACCOUNT_SOCKET_UNIT)
-    unit = unit_file(FEATURE, paths.HUB_UNIT, site, sockets=sockets, secrets=[secret.name for secret in secrets])
+    unit = unit_file(
+        FEATURE,
+        paths.HUB_UNIT,
+        site,
+        sockets=sockets,
+        secrets=[secret.name for secret in secrets],
+        spawner=site.config.spawner,
+    )
     return (
         Account(feature=FEATURE, account=paths.HUB_USER, home=paths.HUB_STATE, comment="JupyterHub"),
         Directory(feature=FEATURE, path=paths.HUB_STATE, mode=0o700, owner=paths.HUB_USER, group=paths.HUB_USER),

@@ -27,6 +27,7 @@ from installer.resources.file import File
 from installer.resources.hub_database import HubDatabase
 from installer.resources.kernel import Kernel
 from installer.resources.link import Link
+from installer.resources.live_limits import LiveLimits
 from installer.resources.nginx_limits import CONNECTIONS, FILES, NginxLimits
 from installer.resources.nginx_site import DisabledSite
 from installer.resources.server_environment import Environment
@@ -52,6 +53,8 @@ _EXAMPLE = Site(
         fqdn="hub.example.org",
         ipv6=True,
         addresses=("192.0.2.10",),
+        memory=16 << 30,
+        cpus=8,
         nginx=None,
         sites=Sites(),
     ),
@@ -83,8 +86,9 @@ exists for a few seconds of every apply that changes something. The units of `ac
 to; the units that change passwords with `pam`; those of `backup` once `backup.every` is set; the files of `branding`
 once one of its keys is, in a directory named after what is in them;
 the units of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
-what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it is `{paths.CERTIFICATE_PATH_UNIT}` in its
-place).
+with `spawner.kind: systemd`, `{paths.START_SOCKET_UNIT}` with its service and program is in the place of sudo's rule
+and of the other two helpers of `spawning`; what has to do with certbot, with `tls.mode: letsencrypt` (with `files` it
+is `{paths.CERTIFICATE_PATH_UNIT}` in its place).
 """
 
 _BESIDE = f"""\
@@ -101,7 +105,7 @@ _BESIDE = f"""\
 | `{paths.MAINTENANCE_PAGE}` | root | there while the site is [closed](../how-to/maintenance.md) |
 | `{paths.BACKUPS}/` | root, 0700 | [backups](../how-to/backup.md), unless `backup.directory` says otherwise |
 | `{paths.INSTALLER_RUN}/` | root | candidates of files while they are checked |
-| `{_SLICE}-UID.slice` | the user | a slice for each user, a scope in it for each server |
+| `{_SLICE}-UID.slice` | the user | a slice for each user, a scope or service in it for each server |
 
 ## What listens
 
@@ -201,6 +205,11 @@ def _kernel(resource: Kernel) -> str:
 @_details.register
 def _database(_: HubDatabase) -> str:
     return f"made by the hub; of the schema that its JupyterHub works with; {paths.HUB_USER}'s"
+
+
+@_details.register
+def _live_limits(_: LiveLimits) -> str:
+    return "as the config says, also of those that were there before it was changed"
 
 
 @_details.register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import socket
@@ -29,6 +30,7 @@ class HostFacts(BaseModel):
     python: the system Python's full version, e.g. "3.11.2"; python_program: its absolute path.
     hostname: the short or full name the machine has; fqdn: the full one that /etc/hosts gives, else hostname.
     addresses: global IPv4 and IPv6 addresses, in the order of the interfaces.
+    memory: bytes of it; cpus: how many there are.
     ipv6: whether the kernel knows IPv6 at all (ipv6.disable=1 takes it away).
     sites: what nginx serves besides us.
     hub_fragments: the admin's own *.py in conf.d.
@@ -44,6 +46,8 @@ class HostFacts(BaseModel):
     hostname: str
     fqdn: str
     addresses: tuple[str, ...]
+    memory: int
+    cpus: int
     ipv6: bool
     nginx: tuple[int, ...] | None
     sites: Sites
@@ -63,6 +67,8 @@ def gather() -> HostFacts:
         hostname=hostname,
         fqdn=_full_name(hostname),
         addresses=_addresses(),
+        memory=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        cpus=os.cpu_count() or 1,
         ipv6=Path("/proc/net/if_inet6").exists(),
         nginx=nginx_server.version(),
         sites=nginx_server.sites(),

@@ -60,6 +60,8 @@ INSTALLER_TOKEN = SECRETS / "installer_token"
 PEOPLE_TOKEN = SECRETS / "people_token"
 APPS_TOKEN = SECRETS / "apps_token"
 APPS_RULES = ETC / "apps.json"
+LIMITS = ETC / "limits.json"
+"""Who may take how much of the machine: what is set when a server of theirs starts."""
 AUTH_RULES = ETC / "auth.json"
 """Who gets in, and as whom: what the hub reads, and what `installer user allowed` asks."""
 CLIENT_SECRET = SECRETS / "client_secret"
@@ -82,10 +84,13 @@ TMPFILES = Path("/etc/tmpfiles.d/jupyterhub.conf")
 # --- programs and environments -------------------------------------------------------------------
 OPT = Path("/opt/jupyter")
 VENV = OPT / ".venv"
+MEDIATOR = VENV / "bin" / "sudospawner-mediator"
+"""What sudo may start, as a member."""
 REVISIONS = OPT / "revisions"
 SERVER_REVISIONS = REVISIONS / "server"
 CERTBOT_REVISIONS = REVISIONS / "certbot"
 LIBEXEC = OPT / "libexec"
+LIMITS_PROGRAM = LIBEXEC / "jupyterhub-limits"
 PAGES = OPT / "pages"
 """What nginx shows where there is nobody else to answer."""
 BRANDING = OPT / "branding"
@@ -100,6 +105,9 @@ KERNELSPECS = SHARE / "kernels"
 OTHER_KERNELSPECS = (Path("/usr/local/share/jupyter/kernels"), Path("/usr/share/jupyter/kernels"))
 """Where other packages put kernelspecs, which servers see too."""
 JUPYTER_ETC = OPT / "etc" / "jupyter"
+USAGE_SETTINGS = JUPYTER_ETC / "jupyter_server_config.py"
+LAB_SETTINGS = JUPYTER_ETC / "labconfig" / "page_config.json"
+"""What of JupyterLab's own extensions users can't switch off."""
 SERVER_SETTINGS = JUPYTER_ETC / "jupyter_server_config.json"
 
 # --- state ---------------------------------------------------------------------------------------
@@ -148,6 +156,7 @@ CHANGE_RUN = Path("/run/jupyterhub-password")
 """Who was wrong about their own password, and when; root's."""
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
+START_SOCKET = Path("/run/jupyterhub-start.sock")
 ACCOUNT_SOCKET = Path("/run/jupyterhub-account.sock")
 APPS_SOCKET = Path("/run/jupyterhub-apps.sock")
 NOTIFY_HOME = Path("/run/jupyterhub-notify")
@@ -177,6 +186,7 @@ PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
 CHANGE_SOCKET_UNIT = "jupyterhub-password.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
+START_SOCKET_UNIT = "jupyterhub-start.socket"
 ACCOUNT_SOCKET_UNIT = "jupyterhub-account.socket"
 NOTIFY_UNIT = "jupyterhub-notify-failed@.service"
 NGINX_UNIT = "nginx.service"
@@ -191,3 +201,6 @@ CERTIFICATE_TIMER_UNIT = "jupyterhub-certificate.timer"
 CERTIFICATE_PATH_UNIT = "jupyterhub-certificate.path"
 ACME_UNIT = "jupyterhub-acme.service"
 USERS_SLICE = "jupyterusers.slice"
+LIMITS_DROP_IN = UNITS / "jupyterusers-.slice.d" / "10-limits.conf"
+"""What systemd reads for the slice of every user. What it is told of one of them it keeps as 50-NAME.conf, and of two
+files the one whose name comes later counts."""

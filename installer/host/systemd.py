@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from installer.host.process import run
 
+SERVERS = ("jupyter-*.scope", "jupyter-*.service")
+"""Patterns for the units of people's servers: started by sudo, or by systemd."""
+
 _PROPERTIES = (
     "Id",
     "LoadState",

@@ -25,6 +25,8 @@ CELL_SECONDS = 120
 def main() -> None:
     """Read what to run, run it, tell, and end without the interpreter's shutdown, which whoever asks would wait for."""
     wished = json.load(sys.stdin)
+    # As people's servers start it (jupyter_config.json, which only Jupyter's applications read).
+    os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "own-sockets"
     Path(os.environ["HOME"]).mkdir(mode=0o700, exist_ok=True)
     # The kernel gets our standard output, and what it prints there is no answer of ours.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answer:

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import pwd
-import time
 from typing import Any
 
 from sudospawner import SudoSpawner
 from traitlets import Unicode
 
 from installer.hub.helper import HelperUnreachable, ask
-from installer.hub.listener import listener_uid
 from installer.hub.process_birth import birth
+from installer.hub.starting import NotStarted, until_it_listens
 
 HELPER_SECONDS = 130
 """A little longer than the helper gives itself and the mediator."""
-
-PORT_EVERY = 0.05
-
-
-class NotStarted(Exception):  # noqa: N818 - told to the person who waits
-    """The server did not start; JupyterHub shows the message to its owner."""
-
-    @property
-    def jupyterhub_message(self) -> str:
-        """What the progress page says."""
-        return str(self)
 
 
 class MemberSpawner(SudoSpawner):  # type: ignore[misc]
@@ -56,26 +42,10 @@ class MemberSpawner(SudoSpawner):  # type: ignore[misc]
         return reply
 
     async def start(self) -> tuple[str, int]:
-        """Start the server and return its address as soon as it listens there.
-
-        JupyterHub's own wait for the port backs off to seconds; this one looks often.
-        """
+        """Start the server and return its address as soon as it listens there."""
         ip, port = await super().start()
         self.born = birth(self.pid)
-        uid = pwd.getpwnam(self.user.name).pw_uid
-        deadline = time.monotonic() + self.http_timeout
-        while time.monotonic() < deadline and await self.poll() is None:
-            listener = listener_uid(ip, port)
-            if listener == uid:
-                return ip, port
-            if listener is not None:
-                # Between the choice of the port and the server's start, any account can take it. Whoever listens there
-                # would be sent this user's requests, cookies and all.
-                self.log.error("Port %d, meant for %s's server, was taken by uid %d", port, self.user.name, listener)
-                raise NotStarted("Your server's port was taken by another program. Please start it again.")
-            await asyncio.sleep(PORT_EVERY)
-        raise NotStarted("Your server ended, or did not answer, while it was starting. "
-                         f"The administrator can see why: journalctl -t jupyter-{self.user.name}")  # fmt: skip
+        return await until_it_listens(self, ip, port)
 
     async def _signal(self, sig: int) -> bool:
         """Whether the process was there; sig 0 only looks."""

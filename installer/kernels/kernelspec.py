@@ -14,6 +14,8 @@ from installer.kernels.request import KernelRequest
 
 _MAKE_DIRECTORIES = 'for directory in {directories}; do mkdir -p "$directory"; done 2>/dev/null; exec "$@"'
 """Before the kernel is there, since languages look for them as they start; where that fails, it starts all the same."""
+_ON_PORTS = {"provisioner_name": "local-provisioner"}
+"""Jupyter's own, in place of the one that servers take for all others (installer.hub.kernel_sockets)."""
 _KERNELS_OWN_WAY = ("PATH", "CONDA_PREFIX")
 
 
@@ -49,6 +51,7 @@ def kernel_json(request: KernelRequest, prefix: Path, version: str | None, activ
                 "metadata": {
                     "debugger": recipe.debugger,
                     "installer": {"name": request.name, "revision": prefix.name},
+                    **({"kernel_provisioner": _ON_PORTS} if recipe.transport == "tcp" else {}),
                 },
             },
             indent=1,

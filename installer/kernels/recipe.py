@@ -50,6 +50,8 @@ class Recipe(_Frozen):
     kernelspec: the name that notebooks from elsewhere know this kernel by ("python3").
     requires: what the kernel itself needs, whatever else an environment has. channels, packages, pip: environment.yml.
     argv: the kernel's start. interrupt_mode, debugger: see jupyter_client's documentation of kernelspecs.
+    transport: what the kernel listens on: sockets in a directory of its person's, or ports of the machine's, which
+        everybody who is logged in there can connect to, for a kernel that can't do without.
     env: variables it starts with, over those that activating the environment sets; an empty one is taken away.
     path: directories behind the environment's own bin in PATH.
     directories: made before the kernel starts, in the home of the person: what a language doesn't look into
@@ -74,6 +76,7 @@ class Recipe(_Frozen):
     argv: tuple[str, ...] = Field(min_length=1)
     interrupt_mode: Literal["signal", "message"] = "signal"
     debugger: bool = False
+    transport: Literal["ipc", "tcp"] = "ipc"
     env: Mapping[str, str] = {}
     path: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()

@@ -3,7 +3,8 @@
 
 Started by jupyterhub-adopt.socket once for each request. What is moved, and whose it is, comes from the kernel
 (SO_PEERCRED), never from the message: a member can move their own process into their own slice, and nothing else.
-Out: {"ok": true, "scope": ...} or {"ok": false, "error": ...} (one JSON line; nothing is read).
+Out: {"ok": true, "scope": ..., "rlimits": {...}} or {"ok": false, "error": ...} (one JSON line; nothing is read).
+The limits come from jupyterhub-limits beside this, and are set before the process is in there.
 
 usage: jupyterhub-adopt MEMBERS_GROUP USERS_SLICE [PROPERTY=VALUE ...]    (further string properties of the scope)
 """
@@ -25,8 +26,13 @@ from pathlib import Path
 FIRST_PERSON = 1000
 SECONDS = 10.0
 STOP_MICROSECONDS = 15_000_000
+LIMITS = Path(__file__).with_name("jupyterhub-limits")
 MOST_SCOPES = 50
 """Of one person at a time: many times what they need, and too few to burden process 1 with."""
+
+
+Property = tuple[str, str, str]
+"""Name, type and value, as busctl takes them."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -61,6 +67,15 @@ def check_number(users_slice: str, person_slice: str) -> None:
         raise Refused(f"{person_slice} has {MOST_SCOPES} scopes already")
 
 
+def limit(username: str) -> tuple[dict[str, int], list[Property]]:
+    """Have the person's slice limited; return what the server has to set itself, and properties of its scope."""
+    done = subprocess.run([LIMITS, username], capture_output=True, text=True, timeout=SECONDS, check=False)
+    if done.returncode:
+        raise Refused(f"no limits could be set: {done.stderr.strip()}")
+    answer = json.loads(done.stdout)
+    return answer["rlimits"], [(name, "t", str(value)) for name, value in answer["scope"].items()]
+
+
 def scope_name(username: str, pid: int) -> str:
     """A unit name in which a person recognises the user: what units may not hold is written as systemd-escape would."""
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "".join(f"\\x{b:02x}" for b in c.encode())
@@ -69,10 +84,10 @@ def scope_name(username: str, pid: int) -> str:
 
 
 def start_transient_scope(
-    scope: str, pid: int, person_slice: str, account: pwd.struct_passwd, extra: list[str]
+    scope: str, pid: int, person_slice: str, account: pwd.struct_passwd, more: list[Property]
 ) -> list[str]:
     """The call that asks systemd for the scope; `systemd-run --scope` can't: it only takes what it starts itself."""
-    properties: list[tuple[str, str, str]] = [
+    properties: list[Property] = [
         ("Description", "s", f"Jupyter server of {account.pw_name}"),
         ("Slice", "s", person_slice),
         # A scope that failed (out of memory, say) leaves nothing behind for `systemctl --failed`.
@@ -80,7 +95,7 @@ def start_transient_scope(
         ("TimeoutStopUSec", "t", str(STOP_MICROSECONDS)),
         # Shells in terminals ignore SIGTERM and end on SIGHUP.
         ("SendSIGHUP", "b", "true"),
-        *((name, "s", value) for name, _, value in (word.partition("=") for word in extra)),
+        *more,
     ]
     manager = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"]
     words = ["/usr/bin/busctl", "--quiet", "call", *manager, "StartTransientUnit", "ssa(sv)a(sa(sv))", scope, "fail"]
@@ -90,8 +105,8 @@ def start_transient_scope(
     return [*words, "0"]
 
 
-def adopt(connection: socket.socket, group: str, users_slice: str, extra: list[str]) -> str:
-    """Move the peer and return its scope's name; it is in there when this returns."""
+def adopt(connection: socket.socket, group: str, users_slice: str, more: list[Property]) -> dict[str, object]:
+    """Move the peer, and return its scope and the limits that it has to set; it is in there when this returns."""
     pid, uid = peer(connection)
     try:
         account = pwd.getpwuid(uid)
@@ -102,8 +117,9 @@ def adopt(connection: socket.socket, group: str, users_slice: str, extra: list[s
             raise Refused("the process that asked is gone")
         person_slice = f"{users_slice.removesuffix('.slice')}-{uid}.slice"
         check_number(users_slice, person_slice)
+        rlimits, of_scope = limit(account.pw_name)
         scope = scope_name(account.pw_name, pid)
-        command = start_transient_scope(scope, pid, person_slice, account, extra)
+        command = start_transient_scope(scope, pid, person_slice, account, [*of_scope, *more])
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         if done.returncode:
             raise Refused(f"systemd did not start {scope}: {done.stderr.strip()}")
@@ -118,16 +134,17 @@ def adopt(connection: socket.socket, group: str, users_slice: str, extra: list[s
         raise Refused("the process that asked is gone") from None
     except subprocess.TimeoutExpired:
         raise Refused(f"systemd did not answer within {SECONDS:.0f} s") from None
-    return scope
+    return {"scope": scope, "rlimits": rlimits}
 
 
 def main() -> None:
     """Serve the one request on standard input."""
-    group, users_slice, *extra = sys.argv[1:]
+    group, users_slice, *words = sys.argv[1:]
+    more = [(name, "s", value) for name, _, value in (word.partition("=") for word in words)]
     with socket.socket(fileno=0) as connection:
         connection.settimeout(SECONDS)
         try:
-            reply: dict[str, object] = {"ok": True, "scope": adopt(connection, group, users_slice, extra)}
+            reply: dict[str, object] = {"ok": True, **adopt(connection, group, users_slice, more)}
         except Refused as refusal:
             print(f"refused: {refusal}", file=sys.stderr)  # noqa: T201 - the journal
             reply = {"ok": False, "error": str(refusal)}

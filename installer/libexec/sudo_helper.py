@@ -11,7 +11,7 @@ Out: sudospawner's answer, or {"ok": false, "error": ...}     (one JSON line)
 When this process ends, systemd ends the rest of its cgroup: the mediator, which has nothing more to do, and a server
 that has not been moved into a scope of its own, which must not run.
 
-usage: jupyterhub-sudo SUDOSPAWNER USERS_SLICE
+usage: jupyterhub-sudo MEDIATOR USERS_SLICE
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ def read_request(connection: socket.socket) -> tuple[str, dict[str, object]]:
     return user, request
 
 
-def run_mediator(sudospawner: str, user: str, request: dict[str, object]) -> dict[str, object]:
+def run_mediator(mediator: str, user: str, request: dict[str, object]) -> dict[str, object]:
     """sudospawner's answer; its own complaints, and sudo's, go to this unit's journal."""
-    command = ["/usr/bin/sudo", "-n", "-H", "-u", user, "--", sudospawner, "--logging=WARNING"]
+    command = ["/usr/bin/sudo", "-n", "-H", "-u", user, "--", mediator]
     try:
         done = subprocess.run(
             command, input=json.dumps(request), stdout=subprocess.PIPE, text=True, timeout=MEDIATOR_SECONDS, check=False
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise Failed(f"sudospawner did not answer within {MEDIATOR_SECONDS} s") from None
+        raise Failed(f"sudospawner's mediator did not answer within {MEDIATOR_SECONDS} s") from None
     try:
         answer = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
     except ValueError:
@@ -96,11 +96,11 @@ def wait_until_adopted(pid: object, users_slice: str) -> None:
 
 def main() -> None:
     """Carry out the one request on standard input."""
-    sudospawner, users_slice = sys.argv[1:]
+    mediator, users_slice = sys.argv[1:]
     with socket.socket(fileno=0) as connection:
         try:
             user, request = read_request(connection)
-            answer = run_mediator(sudospawner, user, request)
+            answer = run_mediator(mediator, user, request)
             if answer.get("ok") and request.get("action") == "spawn":
                 wait_until_adopted(answer["pid"], users_slice)
         except Failed as failure:

@@ -72,6 +72,7 @@ class HubDatabase(Resource):
             paths.CHANGE_SOCKET_UNIT,
             paths.SUDO_SOCKET_UNIT,
             paths.ADOPT_SOCKET_UNIT,
+            paths.START_SOCKET_UNIT,
             paths.ACCOUNT_SOCKET_UNIT,
         )
         return (

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.host.version import VERSION
+
 RECIPE = 2
 """Raised when the way of building changes what is built from the same ingredients."""
 
@@ -16,8 +18,15 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 _KEEPING = ("errors", "files", "paths", "process", "refreshes", "systemd")
 """What the code that keeps the certificate fresh (installer/pki) stands on."""
 
-_PROGRAMS = {"sudospawner-singleuser": "sudospawner_singleuser.py"}
-"""Our programs in the environment's own bin (sudospawner looks for this one beside itself), and their sources."""
+_PROGRAMS = {
+    "sudospawner-mediator": "libexec/sudospawner_mediator.py",
+    "sudospawner-singleuser": "libexec/sudospawner_singleuser.py",
+    "jupyterhub-singleuser-quick": "hub/server.py",
+}
+"""Our programs in the environment's own bin (the mediator looks for the second beside itself), and their sources."""
+
+_METADATA = f"Metadata-Version: 2.1\nName: jupyterhub-installer\nVersion: {VERSION}\n"
+"""What makes our code a distribution among the others there, which Jupyter looks through for entry points."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,7 @@ class Ingredients:
     proxy_package, proxy_lock: npm's package.json and package-lock.json of the proxy; empty where there is none in it.
     modules: our own code that runs in it, and the templates of its pages, by path below installer.
     programs: what stands in its bin beside the packages' own programs, by name.
+    settings: what says to Jupyter which of our modules are for it, by path below the environment.
     python: version of the Python it is built for, with all three numbers.
     machine: processor, as `uname -m` says it.
     """
@@ -37,6 +47,7 @@ class Ingredients:
     proxy_lock: bytes
     modules: Mapping[str, bytes]
     programs: Mapping[str, bytes]
+    settings: Mapping[str, bytes]
     python: str
     machine: str
 
@@ -53,12 +64,20 @@ def read_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> In
         proxy_package=(locks / "proxy" / "package.json").read_bytes(),
         proxy_lock=(locks / "proxy" / "package-lock.json").read_bytes(),
         modules={str(file.relative_to(ours)): file.read_bytes() for file in modules},
-        programs={
-            name: (checkout / "installer" / "libexec" / source).read_bytes() for name, source in _PROGRAMS.items()
+        programs={name: (ours / source).read_bytes() for name, source in _PROGRAMS.items()},
+        settings={
+            "etc/jupyter/jupyter_config.json": (ours / "hub" / "jupyter_config.json").read_bytes(),
+            f"{_described(python)}/METADATA": _METADATA.encode(),
+            f"{_described(python)}/entry_points.txt": (ours / "hub" / "entry_points.txt").read_bytes(),
         },
         python=python,
         machine=machine,
     )
+
+
+def _described(python: str) -> str:
+    """Where an environment keeps what is known of our code."""
+    return f"lib/python{'.'.join(python.split('.')[:2])}/site-packages/jupyterhub_installer-{VERSION}.dist-info"
 
 
 def read_certbot_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> Ingredients:
@@ -69,6 +88,7 @@ def read_certbot_ingredients(python: str, machine: str, checkout: Path = CHECKOU
         proxy_lock=b"",
         modules={},
         programs={},
+        settings={},
         python=python,
         machine=machine,
     )
@@ -85,7 +105,7 @@ def revision_id(ingredients: Ingredients) -> str:
         ingredients.proxy_package,
         ingredients.proxy_lock,
     ]
-    for files in (ingredients.modules, ingredients.programs):
+    for files in (ingredients.modules, ingredients.programs, ingredients.settings):
         parts.append(str(len(files)).encode())
         for name, content in sorted(files.items()):
             parts += [name.encode(), content]

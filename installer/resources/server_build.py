@@ -191,7 +191,7 @@ def _drop_build_tools(revision: Path) -> None:
 
 
 def add_our_code(revision: Path, ingredients: Ingredients) -> None:
-    """Put our modules, with their bytecode, and our programs into a revision that is already root's."""
+    """Put our modules, with their bytecode, our programs and settings into a revision that is already root's."""
     package = site_packages(revision) / "installer"
     folders = {str(Path(name).parent / "__init__.py"): b"" for name in ingredients.modules if name.endswith(".py")}
     for name, content in {"__init__.py": b"", **folders, **ingredients.modules}.items():
@@ -208,6 +208,11 @@ def add_our_code(revision: Path, ingredients: Ingredients) -> None:
         program = revision / "bin" / name
         program.write_bytes(content)
         program.chmod(0o755)
+    for name, content in ingredients.settings.items():
+        file = revision / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        file.chmod(0o644)
 
 
 def end_build(revision: Path) -> None:

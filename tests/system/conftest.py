@@ -253,4 +253,4 @@ def _said(kept: Path) -> Path:
 @pytest.fixture
 def stride(request: pytest.FixtureRequest) -> int:
     """At the how manieth moment a run is killed at which none was before (see every_moment)."""
-    return 1 if request.config.getoption("every_moment") else 4
+    return 1 if request.config.getoption("every_moment") else 6

@@ -9,7 +9,7 @@ import json
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -108,6 +108,15 @@ class Kernel:
         assert answer.content["status"] == "ok", f"{code}: {answer.error or answer.content}"
         values = [said["data"]["text/plain"] for said in answer.all_of("execute_result")]
         return "".join([*(said["text"] for said in answer.all_of("stream")), *values]).strip()
+
+    def wait_for_state(self, states: Collection[str], *, seconds: float = SECONDS) -> None:
+        """Return once it is told of the kernel that it is in one of some states, by itself or by its server."""
+        deadline = time.monotonic() + seconds
+        while True:
+            heard = [message["content"] for messages in self._heard.values() for message in messages]
+            if any(said.get("execution_state") in states for said in heard):
+                return
+            self._receive(deadline, f"one of the states {', '.join(states)}")
 
     def close(self) -> None:
         """Hang up; the kernel goes on. The same again does nothing."""

@@ -46,6 +46,20 @@ TALK = """if True:
     print(time.monotonic() - began)
 """
 
+# Prints what a kernel's ports say within 4 seconds to who wants to hear everything.
+LISTEN = """if True:
+    import sys, time, zmq
+    ear = zmq.Context().socket(zmq.SUB)
+    ear.subscribe(b"")
+    for port in sys.argv[1:]:
+        ear.connect(f"tcp://127.0.0.1:{port}")
+    end, heard = time.monotonic() + 4, b""
+    while time.monotonic() < end:
+        if ear.poll(200):
+            heard += b"".join(ear.recv_multipart())
+    print(heard)
+"""
+
 
 @pytest.fixture(scope="module")
 def campus(applied_server: Applied) -> Iterator[Machine]:
@@ -579,11 +593,39 @@ def test_closed_account_is_out(applied_clone: Machine) -> None:
     assert by_token.stdout == "403"
 
 
+def test_what_a_kernel_publishes_is_its_persons(campus: Machine, grace: Visitor) -> None:
+    """Whoever connects to a kernel hears every output of the notebook; so nobody else can."""
+    kernel = grace.start_kernel()
+    assert kernel.run("print(6 * 7)") == "42"
+    files = "/home/grace/.local/share/jupyter/runtime/kernel-*.json"
+    assert json.loads(campus.run(f"cat {files}", user=GRACE).stdout)["transport"] == "ipc"
+    # Where the kernel's own children say to it what they print, on a port, nothing is given to who listens there.
+    said = campus.run(["ss", "--listening", "--tcp", "--numeric", "--no-header", "--processes"]).stdout
+    hers = set(campus.run(["pgrep", "--uid", GRACE, "--full", "ipykernel_launcher"]).stdout.split())
+    ports = [
+        line.split()[3].rpartition(":")[2] for line in said.splitlines() if hers & set(re.findall(r"pid=(\d+)", line))
+    ]
+    python = "/opt/jupyter/.venv/bin/python"
+    with ThreadPoolExecutor() as threads:
+        heard = threads.submit(campus.run, [python, "-c", LISTEN, *ports], user=MALLORY, cwd="/")
+        kernel.run("import time\nfor _ in range(50): print('secret'); time.sleep(0.1)")
+        assert heard.result().stdout.strip() == "b''"
+    sockets = campus.run(["find", "/tmp", "-path", "/tmp/jupyter-kernel-*", "-type", "s"]).stdout.split()
+    assert len(sockets) == len(("shell", "iopub", "stdin", "control", "heartbeat"))
+    connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    for path in sockets:
+        campus.run(["python3", "-c", connect, path], user=GRACE)
+        refused = campus.run(["python3", "-c", connect, path], user=MALLORY, cwd="/", check=False)
+        assert "PermissionError" in refused.stderr, path
+    grace.shut_down_kernel(kernel)
+    assert campus.run(["find", "/tmp", "-name", "jupyter-kernel-*"]).stdout == ""
+
+
 def test_sudo_never_leads_to_root_under_another_name(campus: Machine) -> None:
     campus.run("id toor2 || useradd -o -u 0 -G jupyterhub-users toor2; gpasswd --add root jupyterhub-users")
     try:
         for name in ("toor2", "root", "#0"):
-            words = ["sudo", "-n", "-u", name, "/opt/jupyter/.venv/bin/sudospawner", "--help"]
+            words = ["sudo", "-n", "-u", name, "/opt/jupyter/.venv/bin/sudospawner-mediator", "--help"]
             assert not campus.run(words, user=HUB, cwd="/", check=False).ok, name
     finally:
         campus.run("gpasswd --delete root jupyterhub-users; sed -i /^toor2:/d /etc/passwd /etc/shadow; "
@@ -614,7 +656,8 @@ def test_service_sees_no_home_and_changes_no_program(campus: Machine, unit: str,
 
 
 def test_taken_over_hub_starts_nothing_with_sudo_itself(campus: Machine) -> None:
-    refused = inside(campus, "jupyterhub.service", HUB, f"sudo -n -u {GRACE} /opt/jupyter/.venv/bin/sudospawner --help")
+    words = f"sudo -n -u {GRACE} /opt/jupyter/.venv/bin/sudospawner-mediator --help"
+    refused = inside(campus, "jupyterhub.service", HUB, words)
     assert not refused.ok
 
 

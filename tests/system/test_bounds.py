@@ -18,7 +18,7 @@ from tests.system.visitor import Visitor, until
 HUB = "jupyter"
 GRACE, EVE = "grace", "eve"
 PASSWORD = "a very fine password 4711"
-SPAWNER = "/opt/jupyter/.venv/bin/sudospawner"
+SPAWNER = "/opt/jupyter/.venv/bin/sudospawner-mediator"
 SECRETS = "/etc/jupyterhub/secrets"
 TALK = """if True:
     import socket, sys

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import websocket
@@ -27,6 +27,17 @@ HOST = f"{HOSTNAME}.{DOMAIN}"
 Found = TypeVar("Found")
 
 
+class Reachable(Protocol):
+    """A machine with a hub, of whatever sort."""
+
+    @property
+    def address(self) -> str:
+        """Where it is reached."""
+
+    def read(self, path: str) -> str:
+        """The text of a file of its."""
+
+
 def until(what: str, look: Callable[[], Found | None], seconds: float = SECONDS) -> Found:
     """What `look` finds, as soon as it finds something; fails with `what` where that takes too long."""
     deadline = time.monotonic() + seconds
@@ -36,7 +47,7 @@ def until(what: str, look: Callable[[], Found | None], seconds: float = SECONDS)
     return found
 
 
-def trust(machine: Machine) -> ssl.SSLContext:
+def trust(machine: Reachable) -> ssl.SSLContext:
     """TLS as a browser does it that was given the machine's CA, and knows no other."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=machine.read("/etc/jupyterhub/tls/ca.crt"))
@@ -56,7 +67,7 @@ def member(machine: Machine, name: str) -> Iterator[Visitor]:
 class _ToMachine(httpx.BaseTransport):
     """Whatever name is asked for, the machine is asked: what DNS would do."""
 
-    def __init__(self, machine: Machine, context: ssl.SSLContext) -> None:
+    def __init__(self, machine: Reachable, context: ssl.SSLContext) -> None:
         self._address = machine.address
         self._inner = httpx.HTTPTransport(verify=context)
 
@@ -80,10 +91,19 @@ class Visitor:
 
     base_url: the path that the hub lives under; all paths that a visitor is told are below it.
     context: what is trusted; the machine's own CA unless it is given.
+    seconds: how long an answer may take.
     """
 
-    def __init__(self, machine: Machine, base_url: str = "/", context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        machine: Reachable,
+        base_url: str = "/",
+        context: ssl.SSLContext | None = None,
+        *,
+        seconds: float = SECONDS,
+    ) -> None:
         self.name = ""
+        self._seconds = seconds
         self._base = base_url.rstrip("/")
         self._kernels: list[Kernel] = []
         self._address = machine.address
@@ -93,7 +113,7 @@ class Visitor:
             base_url=f"https://{HOST}{self._base}",
             transport=self._transport,
             follow_redirects=True,
-            timeout=SECONDS,
+            timeout=seconds,
         )
 
     def __enter__(self) -> Visitor:
@@ -142,7 +162,7 @@ class Visitor:
 
     def as_program(self, path: str, token: str) -> httpx.Response:
         """Ask an API as a program does: with a token, and none of the browser's cookies."""
-        program = httpx.Client(base_url=f"https://{HOST}", transport=self._transport, timeout=SECONDS)
+        program = httpx.Client(base_url=f"https://{HOST}", transport=self._transport, timeout=self._seconds)
         return program.get(path, headers={"Authorization": f"token {token}"})
 
     def hub_user(self) -> dict[str, Any]:
@@ -157,7 +177,7 @@ class Visitor:
         """Have the hub start the server, and return when JupyterLab can be opened."""
         self.get("/hub/spawn")
         pending = f"/hub/spawn-pending/{self.name}"
-        until(f"the server of {self.name}", lambda: self.get(pending, follow=False).is_redirect)
+        until(f"the server of {self.name}", lambda: self.get(pending, follow=False).is_redirect, self._seconds)
         # Signs in at the server too: from there on its API knows the visitor.
         page = self.get(f"/user/{self.name}/lab")
         assert page.status_code == httpx.codes.OK, page.text
@@ -204,10 +224,10 @@ class Visitor:
 
     def websocket(self, path: str) -> websocket.WebSocket:
         """Open a WebSocket, as a page of the site does."""
-        line = socket.create_connection((self._address, 443), timeout=SECONDS)
+        line = socket.create_connection((self._address, 443), timeout=self._seconds)
         return websocket.create_connection(
             f"wss://{HOST}{self._base}{path}",
-            timeout=SECONDS,
+            timeout=self._seconds,
             socket=self._context.wrap_socket(line, server_hostname=HOST),
             cookie="; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies(path)),
             origin=f"https://{HOST}",

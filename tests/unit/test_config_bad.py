@@ -17,7 +17,7 @@ PATH = "a path such as / or /jupyter/"
 NAME = "an account name such as ada"
 NAMES = "a list of account names such as [ada, grace]"
 DURATION = "a duration such as 1h, 30m or 90s"
-TOP = "a section with any of hub, auth, tls, web, branding, culler"
+TOP = "a section with any of hub, auth, tls, web, branding, spawner, limits, culler"
 ONE_OF_HUB = "one of domain, base_url, admin_users"
 
 
@@ -102,7 +102,7 @@ CASES = {
     "text with an @": Bad("hub:\n  domain: @a\n", 2, "hub.domain", "not valid YAML", "keys and values", "'@'"),
     "impossible escape": Bad('hub:\n  domain: "\\U00ffffff"\n', 2, "hub.domain", "not valid YAML", "keys", "a mistake"),
     # --- keys
-    "unknown section": Bad("limits: {}\n", 1, "limits", "unknown key", "one of hub, auth, tls, web", '"limits"'),
+    "unknown section": Bad("zones: {}\n", 1, "zones", "unknown key", "one of hub, auth, tls, web", '"zones"'),
     "misspelt section": Bad("hubb: {}\n", 1, "hubb", "unknown key", "one of hub", '"hubb"', "hub: {"),
     "misspelt key": Bad(
         "hub:\n  domian: a\n", 2, "hub.domian", "unknown key", ONE_OF_HUB, '"domian"', "hub: {domain: hub.example.org}"
@@ -316,7 +316,7 @@ def test_every_mistake_is_told_with_line_key_expectation_and_example(bad: Bad, t
 def test_all_mistakes_are_told_at_once_from_top_to_bottom(tmp_path: Path) -> None:
     file = write(
         tmp_path,
-        "hub:\n  domain: a b\n  domain: c\n  base_url:\n  admin_users: [no, Ada]\nculler:\n  every: 0\nlimits: {}\n",
+        "hub:\n  domain: a b\n  domain: c\n  base_url:\n  admin_users: [no, Ada]\nculler:\n  every: 0\nzones: {}\n",
     )
     with pytest.raises(ConfigProblem) as caught:
         load(file)
@@ -328,7 +328,7 @@ def test_all_mistakes_are_told_at_once_from_top_to_bottom(tmp_path: Path) -> Non
         ["5", "hub.admin_users[0]"],
         ["5", "hub.admin_users[1]"],
         ["7", "culler.every"],
-        ["8", "limits"],
+        ["8", "zones"],
     ]
     assert all("expected" in line and "found" in line for line in lines)
     assert all("for example: " in line for line in [caught.value.hint, *lines[1:]])

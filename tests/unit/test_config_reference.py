@@ -57,6 +57,7 @@ def test_the_table_is_true(key, tmp_path: Path) -> None:  # type: ignore[no-unty
         'hub: {domain: "2001:db8::1"}\nauth: {provider: pam}\n',
         "branding:\n  title: '#1'\n  login_text: |\n    one: \"two\"\n\n    three\n  announcement: '<b>&'\n",
         'channels: ["https://mirror.example.org/x/", conda-forge]\nkernels: []\n',
+        "limits: {users: {ada: {cpu: 0.5}}, groups: {a.b: {memory: 2G, runtime: 0}}, default: {memory: unlimited}}\n"
         'kernels: [r, {name: "1e3", packages: ["numpy<2", "a::b"], pip: [x], revision: "123456789012"}]\n'
         'default_kernel: "1e3"\n',
     ],
@@ -125,6 +126,30 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "  # announcement: none  (default)\n"
         "  # login_text: nothing  (default)\n"
         "  # templates: none  (default)\n"
+        "spawner:\n"
+        "  kind: sudo  # default\n"
+        "  # private_tmp: true with `systemd`  (default)\n"
+        "  no_new_privileges: false  # default\n"
+        "  environment: []  # default\n"
+        "limits:\n"
+        "  users: {}  # default\n"
+        "  groups: {}  # default\n"
+        "  default:\n"
+        "    # memory: a quarter of `limits.total.memory`, and at least 1G  (default)\n"
+        "    # memory_soft: 3 % below `memory`, at most 256M below  (default)\n"
+        "    swap: 0  # default\n"
+        "    cpu: unlimited  # default\n"
+        "    cpu_share: 100  # default\n"
+        "    io_share: 100  # default\n"
+        "    tasks: 2048  # default\n"
+        "    open_files: 65536  # default\n"
+        "    core_dumps: false  # default\n"
+        "    runtime: 0  # default\n"
+        "  total:\n"
+        "    # memory: all of the machine's but 1G, and at least half  (default)\n"
+        "    cpu: unlimited  # default\n"
+        "    cpu_share: 50  # default\n"
+        "    io_share: 50  # default\n"
         "culler:\n"
         "  timeout: 1h30m\n"
         "  max_age: 0\n"

@@ -13,6 +13,7 @@ from installer.config.describe import Key, all_keys, entry_keys
 from installer.config.load import load
 from installer.config.schema import schema
 from installer.host.errors import ConfigProblem
+from tests.unit import config_limits
 
 VALIDATOR = Draft7Validator(schema())
 
@@ -61,6 +62,11 @@ GOOD: dict[str, list[object]] = {
     "branding.announcement": ["x", 'a "b" <c> {{ d }} %', "x" * 500, "once\n"],
     "branding.login_text": ["x", "one\ntwo\n\nthree\n", "x" * 2000],
     "branding.templates": ["/etc/jupyterhub/branding/templates"],
+    "spawner.kind": ["sudo", "systemd"],
+    "spawner.private_tmp": [True, False],
+    "spawner.no_new_privileges": [True, False],
+    "spawner.environment": [[], ["HTTPS_PROXY", "a1", "_x"], ["X" * 128]],
+    **config_limits.GOOD,
     "culler.timeout": [0, "0", "1h", "30m", "1d2h3m4s", "90s"],
     "culler.max_age": [0, "365d"],
     "culler.every": ["1s", "5m"],
@@ -132,6 +138,7 @@ GOOD: dict[str, list[object]] = {
     "apps[].redirect_fix": [True, False],
 }
 BAD: dict[str, list[object]] = {
+    **config_limits.BAD,
     "hub.domain": [1, True, [], {}, "", "a b", "a..b", "a.", "-a", "a-", "a_b", "1.2.3", "a:80", "a/b", "x" * 64],
     "hub.base_url": [1, "", "a", "/a", "a/", "//", "/a//b/", "/../", "/a b/", "/$x/", "/%20/", "/hub/", "/a/user/"],
     "hub.admin_users": ["ada", {}, [1], [[]], ["Ada"], ["root"], ["jupyter"], ["12"], ["-a"], ["a" * 33], ["a", "a"]],
@@ -167,6 +174,20 @@ BAD: dict[str, list[object]] = {
     "branding.announcement": ["", " ", "a\nb", "a\tb", "\x1b[2J", "x" * 501, 7, ["a"]],
     "branding.login_text": ["", "\n", "a\tb", "\x00", "x" * 2001, 7, ["a"]],
     "branding.templates": ["templates", "", "/a//b"],
+    "spawner.kind": ["local", "", None, 1],
+    "spawner.private_tmp": ["maybe", 1],
+    "spawner.no_new_privileges": ["maybe", 0],
+    "spawner.environment": [
+        ["PATH"],
+        ["LD_PRELOAD"],
+        ["PYTHONPATH"],
+        ["A=B"],
+        ["1A"],
+        [""],
+        "A-B",
+        ["A", "A"],
+        ["X" * 129],
+    ],
     "tls.names": [
         "hub.example.org",
         ["*.example.org"],
@@ -399,7 +420,8 @@ def config_with(key: Key, value: object) -> dict[str, object]:
     config: object = value
     *above, name = key.path
     if key.beside is not None:
-        config, name = [{**key.beside, name: value}], above.pop()
+        entry = {**key.beside, name: value}
+        config, name = [entry] if key.called is None else {key.called: entry}, above.pop()
     config = {name: config}
     for section in reversed(above):
         config = {section: config}
@@ -430,11 +452,12 @@ def test_other_shapes_are_not(config: object) -> None:
 
 def test_it_is_a_schema_that_tells_an_editor_everything() -> None:
     Draft7Validator.check_schema(schema())
-    json.dumps(schema())
+    whole = schema()
+    json.dumps(whole)
     for key in (*all_keys(), *entry_keys()):
-        told = schema()
+        told = whole
         for name in key.path:
-            told = told.get("items", told)
+            told = told.get("items", told.get("additionalProperties") or told)
             told = told["oneOf"][1] if "oneOf" in told else told
             told = told["properties"][name]
         assert told["description"] == key.description

@@ -227,10 +227,10 @@ Matching Defaults entries for jupyter on campus:
     env_reset, secure_path=/usr/local/sbin\\:/usr/bin, use_pty, secure_path=/usr/sbin\\:/usr/bin\\:/sbin\\:/bin
 
 User jupyter may run the following commands on campus:
-    (%jupyterhub-users, !#0) NOPASSWD: /opt/jupyter/.venv/bin/sudospawner
+    (%jupyterhub-users, !#0) NOPASSWD: /opt/jupyter/.venv/bin/sudospawner-mediator
 """
-SPAWNER = Path("/opt/jupyter/revisions/server/eedd2eccea9b/bin/sudospawner")
-RS = LISTED.partition("\n\n")[2].replace("/opt/jupyter/.venv/bin/sudospawner", str(SPAWNER))
+SPAWNER = Path("/opt/jupyter/revisions/server/eedd2eccea9b/bin/sudospawner-mediator")
+RS = LISTED.partition("\n\n")[2].replace("/opt/jupyter/.venv/bin/sudospawner-mediator", str(SPAWNER))
 """As sudo-rs lists them: without defaults, and with what links lead to."""
 
 
@@ -392,14 +392,12 @@ def test_routes() -> None:
     assert "and it doesn't" in judged(alive=hub_state.Alive(frozenset(), frozenset()))[0].what
     assert "does not listen" in judged(alive=hub_state.Alive(frozenset({7}), frozenset()))[0].what
     unknown = replace(
-        ALIVE, pids=frozenset({7, 8}), scopes=(("jupyter-ada-7.scope", 7, 999), ("jupyter-eve-8.scope", 8, 999))
+        ALIVE, pids=frozenset({7, 8}), units=(("jupyter-ada-7.scope", 7, 999), ("jupyter-eve-8.scope", 8, 999))
     )
     assert told(
         judged(alive=unknown), Severity.WARNING, "does not know (process 8)", "systemctl stop jupyter-eve-8.scope"
     )
-    assert fine(judged(alive=replace(unknown, scopes=(("jupyter-eve-8.scope", 8, 5),)))), (
-        "it has only just been started"
-    )
+    assert fine(judged(alive=replace(unknown, units=(("jupyter-eve-8.scope", 8, 5),)))), "it has only just been started"
     assert fine(judged(alive=replace(unknown, pids=frozenset({7})))), "what it has left behind may run on"
     assert "can't be asked" in judged(seen(routes=None, routes_trouble="refused"))[0].what
     assert fine(hub_state.judge_routes(seen(routes={"/jupyter": ROUTES["/"], **alone}), ALIVE, "/jupyter/"))

@@ -31,6 +31,8 @@ FACTS = HostFacts(
     hostname="hub",
     fqdn="hub.example.org",
     addresses=("192.0.2.10", "2001:db8::10"),
+    memory=16 << 30,
+    cpus=8,
     ipv6=True,
     nginx=(1, 22, 1),
     sites=Sites(stock_enabled=True),
@@ -67,6 +69,11 @@ VARIANTS = {
     "below a path": site(Config(hub=Hub(base_url="/jupyter/", domain="hub.example.com"))),
     "own admin": site(admin=Admin(paths.OWN_ADMIN, own=True, reason="nobody ran sudo")),
     "beside others": site(sites=Sites(foreign=(OTHER,), stock_enabled=True)),
+    "without sudo": site(
+        Config.model_validate(
+            {"spawner": {"kind": "systemd", "no_new_privileges": True, "environment": ["HTTPS_PROXY"]}}
+        )
+    ),
     "with backups": site(Config(backup=Backup(every="daily")), checkout=Path("/usr/local/lib/100% ours")),
     "with apps": site(
         Config.model_validate(

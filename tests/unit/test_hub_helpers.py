@@ -62,7 +62,8 @@ def test_root_gets_no_scope() -> None:
 
 def test_the_call_to_systemd() -> None:
     account = pwd.struct_passwd(("ada", "x", 1000, 1000, "", "/home/ada", "/bin/sh"))
-    words = adopt_helper.start_transient_scope("s.scope", 7, "jupyterusers-1000.slice", account, ["OOMPolicy=continue"])
+    more = [("OOMPolicy", "s", "continue")]
+    words = adopt_helper.start_transient_scope("s.scope", 7, "jupyterusers-1000.slice", account, more)
     assert words[6:12] == ["StartTransientUnit", "ssa(sv)a(sa(sv))", "s.scope", "fail", "7", "PIDs"]
     assert words[words.index("Slice") :][:3] == ["Slice", "s", "jupyterusers-1000.slice"]
     assert words[-4:] == ["OOMPolicy", "s", "continue", "0"]

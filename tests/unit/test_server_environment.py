@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import stat
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from installer.host.downloads import explained
 from installer.host.errors import Problem
 from installer.host.process import CommandFailed, Completed
 from installer.resources.leftovers import end_processes, processes_in
-from installer.resources.revision_id import Ingredients, read_ingredients, revision_id
+from installer.resources.revision_id import CHECKOUT, Ingredients, read_ingredients, revision_id
 from installer.resources.sealed_tree import seal
 from installer.resources.server_build import MARKER, add_our_code, discard, marked, site_packages
 from installer.resources.server_environment import ServerEnvironment, node_binary
@@ -25,6 +27,7 @@ SOME = Ingredients(
     proxy_lock=b"{}",
     modules={"app.py": b"one", "spawner.py": b"two"},
     programs={"sudospawner-singleuser": b"#!/usr/bin/python3"},
+    settings={"etc/jupyter/jupyter_config.json": b"{}"},
     python="3.11.2",
     machine="x86_64",
 )
@@ -50,6 +53,7 @@ def test_the_same_ingredients_make_the_same_revision_in_any_order() -> None:
         replace(SOME, modules={"app.py": b"one", "spawners.py": b"two"}),
         replace(SOME, modules={**SOME.modules, **SOME.programs}, programs={}),
         replace(SOME, programs={}),
+        replace(SOME, settings={}),
         replace(SOME, python="3.11.3"),
         replace(SOME, machine="aarch64"),
     ],
@@ -233,6 +237,19 @@ def test_our_code_comes_with_bytecode_wherever_this_process_keeps_its_own(
     assert len(list(package.rglob("__pycache__/*.pyc"))) == len(sources)
     assert not (tmp_path / "cache").exists()
     assert stat.S_IMODE((revision / "bin" / "sudospawner-singleuser").stat().st_mode) == 0o755
+    assert (revision / "etc" / "jupyter" / "jupyter_config.json").read_text() == "{}"
+
+
+def test_jupyter_finds_our_way_of_starting_kernels(tmp_path: Path) -> None:
+    python = ".".join(map(str, sys.version_info[:3]))
+    add_our_code(tmp_path, replace(read_ingredients(python, "x86_64"), modules={}, programs={}))
+    known = distributions(path=[str(site_packages(tmp_path))])
+    (entry,) = next(iter(known)).entry_points.select(group="jupyter_client.kernel_provisioners")
+    config = json.loads((tmp_path / "etc" / "jupyter" / "jupyter_config.json").read_text())
+    assert config["KernelProvisionerFactory"]["default_provisioner_name"] == entry.name
+    module, _, name = entry.value.partition(":")
+    tree = ast.parse((CHECKOUT / f"{module.replace('.', '/')}.py").read_text())
+    assert name in {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 # --- telling a failed download -------------------------------------------------------------------

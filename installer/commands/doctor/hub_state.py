@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
 from installer.commands.doctor.server import Server
-from installer.host import paths
+from installer.host import paths, systemd
 from installer.host.errors import Problem
 from installer.host.process import run
 from installer.host.system_python import system_python
@@ -65,13 +65,13 @@ class Seen(BaseModel):
 class Alive:
     """What of the servers is there.
 
-    pids: processes that live. ports: those that somebody listens on. scopes: every server's scope, with the id of the
-    process that it was made for and the seconds that it is there.
+    pids: processes that live. ports: those that somebody listens on. units: every server's scope or service, with the
+    id of the process that it was made for and the seconds that it is there.
     """
 
     pids: frozenset[int]
     ports: frozenset[int]
-    scopes: tuple[tuple[str, int, float], ...] = ()
+    units: tuple[tuple[str, int, float], ...] = ()
 
 
 def look(server: Server) -> list[Finding]:
@@ -132,11 +132,11 @@ def judge_routes(seen: Seen, alive: Alive, base_url: str) -> list[Finding]:
             what = f"{server.user}'s server runs, and the proxy has no route to it"
             found.append(problem(ROUTES, what, _RESTART_HUB))
     known = {server.pid for server in servers}
-    for scope, pid, seconds in alive.scopes:
+    for unit, pid, seconds in alive.units:
         # One that is starting isn't in the database yet.
         if seen.database is not None and pid in alive.pids and pid not in known and seconds > _LONGEST_START:
             what = f"a server runs that the hub does not know (process {pid}): nobody can reach or stop it from there"
-            found.append(warning(ROUTES, what, f"sudo systemctl stop {shlex.quote(scope)}"))
+            found.append(warning(ROUTES, what, f"sudo systemctl stop {shlex.quote(unit)}"))
     return found or [ok(ROUTES, f"{len(seen.routes)} routes, each to a server that runs")]
 
 
@@ -159,26 +159,27 @@ def _seen() -> Seen:
 
 def _alive(seen: Seen) -> Alive:
     servers = seen.database.servers if seen.database else ()
-    scopes = _scopes()
-    wanted = {server.pid for server in servers if server.pid} | {pid for _, pid, _ in scopes}
+    units = _units()
+    wanted = {server.pid for server in servers if server.pid} | {pid for _, pid, _ in units}
     pids = frozenset(pid for pid in wanted if Path(f"/proc/{pid}").is_dir())
     if not pids:
         return Alive(pids, frozenset())
     said = run(["ss", "-H", "-l", "-t", "-n"], timeout=5).stdout
     ports = (line.split()[3].rpartition(":")[2] for line in said.splitlines())
-    return Alive(pids, frozenset(int(port) for port in ports if port.isdigit()), scopes)
+    return Alive(pids, frozenset(int(port) for port in ports if port.isdigit()), units)
 
 
-def _scopes() -> tuple[tuple[str, int, float], ...]:
-    shown = run(
-        ["systemctl", "show", "--property=Id,ActiveEnterTimestampMonotonic", "--", "jupyter-*.scope"], timeout=5
-    ).stdout
+def _units() -> tuple[tuple[str, int, float], ...]:
+    properties = "--property=Id,MainPID,ActiveEnterTimestampMonotonic"
+    shown = run(["systemctl", "show", properties, "--", *systemd.SERVERS], timeout=5).stdout
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
     found = []
     for block in shown.strip().split("\n\n"):
         fields = dict(line.partition("=")[::2] for line in block.splitlines())
-        named = re.fullmatch(r"jupyter-.+-(\d+)\.scope", fields.get("Id", ""))
-        if named is not None:
+        unit = fields.get("Id", "")
+        named = re.fullmatch(r"jupyter-.+-(\d+)\.scope", unit)
+        pid = int(named[1] if named is not None else fields.get("MainPID") or 0)
+        if pid:
             began = int(fields.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
-            found.append((named[0], int(named[1]), now - began))
+            found.append((unit, pid, now - began))
     return tuple(found)

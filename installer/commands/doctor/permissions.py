@@ -104,6 +104,7 @@ _SOCKETS = {
     paths.PAM_SOCKET: (paths.PAM_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),
     paths.CHANGE_SOCKET: (paths.CHANGE_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),
     paths.SUDO_SOCKET: (paths.SUDO_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),
+    paths.START_SOCKET: (paths.START_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),
     paths.ACCOUNT_SOCKET: (paths.ACCOUNT_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),
     paths.ADOPT_SOCKET: (paths.ADOPT_SOCKET_UNIT, 0o660, "root", paths.MEMBERS_GROUP),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from installer.commands.doctor.finding import Finding, ok, problem, warning
 from installer.commands.doctor.server import Server, members
+from installer.host import systemd
 from installer.host.process import run
 
 AREA = "sizing"
@@ -80,6 +81,6 @@ def judge(size: Size) -> list[Finding]:
 
 
 def _working() -> int:
-    """How many servers run: each is in a scope of its own."""
-    words = ["systemctl", "list-units", "--type=scope", "--state=running", "--plain", "--no-legend", "jupyter-*.scope"]
+    """How many servers run: each is in a unit of its own."""
+    words = ["systemctl", "list-units", "--state=running", "--plain", "--no-legend", "--", *systemd.SERVERS]
     return len(run(words, check=False, timeout=5).stdout.splitlines())

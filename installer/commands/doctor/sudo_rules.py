@@ -17,7 +17,7 @@ _SUDO = Path("/usr/bin/sudo")
 _MAIN, _MORE = Path("/etc/sudoers"), Path("/etc/sudoers.d")
 _SECURE_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 """As sudoers.d/jupyterhub.j2 has it."""
-_SPAWNER = paths.VENV / "bin" / "sudospawner"
+_SPAWNER = paths.MEDIATOR
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Rules:
     """What sudo is and allows.
 
     kind: as `sudo --version` begins. invalid: what visudo says of the rules, "" where it takes them.
-    listed: what `sudo -l -U` says of the hub's account. spawner: the file that sudospawner's link leads to.
+    listed: what `sudo -l -U` says of the hub's account. spawner: the file that the link to the mediator leads to.
     setuid: whether sudo can become root at all.
     """
 
@@ -36,8 +36,10 @@ class Rules:
     setuid: bool
 
 
-def look(_: Server) -> list[Finding]:
-    """Ask visudo and sudo."""
+def look(server: Server) -> list[Finding]:
+    """Ask visudo and sudo, where servers are started by sudo."""
+    if not server.known.site.config.spawner.by_sudo:
+        return [ok(AREA, "not used: systemd starts members' servers")]
     checked = run(["visudo", "--check"], check=False, timeout=5)
     said = (checked.stderr + checked.stdout).strip().splitlines()
     version = run(["sudo", "--version"], check=False, timeout=5)

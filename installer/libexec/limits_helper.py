@@ -1,0 +1,214 @@
+#!/usr/bin/python3 -IS
+"""Give a person's slice the limits that the config has for them; tell what a server has to do itself.
+
+Run as root, by what starts a server (before that is in the slice) and by apply. All it goes by is a file of root's,
+which apply writes, and the system's own word on who is in which group; whoever asks has no say in it.
+
+usage: jupyterhub-limits USERNAME    for one person; out: {"rlimits": {...}, "scope": {...}} (one JSON line)
+       jupyterhub-limits --all       for everybody whose slice is there: what an apply has changed holds from now on
+       jupyterhub-limits --check     changes nothing; out: the slices that don't have theirs (a JSON list)
+       jupyterhub-limits --forget    take back what was set, but for what systemd itself reads from files
+
+"rlimits" are hard limits of processes (setrlimit(2), without RLIMIT_), which a slice doesn't have and each server sets
+before it becomes itself; "scope" are further properties, unsigned numbers, of the unit that the server runs in.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+LIMITS = Path("/etc/jupyterhub/limits.json")
+USERS_SLICE = "jupyterusers.slice"
+CGROUPS = Path("/sys/fs/cgroup")
+SET_HERE = Path("/run/systemd/system.control")
+"""Where systemd keeps what it was told of a unit until the machine is started again."""
+SECONDS = 10.0
+
+Limits = Mapping[str, int]
+Settings = Mapping[str, Mapping[str, object]]
+
+PROPERTIES = {
+    "memory": "MemoryMax",
+    "memory_soft": "MemoryHigh",
+    "swap": "MemorySwapMax",
+    "cpu": "CPUQuotaPerSecUSec",
+    "cpu_share": "CPUWeight",
+    "io_share": "IOWeight",
+    "tasks": "TasksMax",
+}
+"""What each limit is called on a slice; all are unsigned 64-bit numbers, the largest of them being no limit."""
+
+RLIMITS = {"open_files": "NOFILE", "core_dumps": "CORE"}
+SCOPE = {"runtime": "RuntimeMaxUSec"}
+
+
+class Failed(Exception):  # noqa: N818 - told in one line
+    """The limits could not be set."""
+
+
+def effective(settings: Settings, username: str, groups: Iterable[str]) -> Limits:
+    """Each limit by itself: what is said of the person; else the largest that their groups have; else the default."""
+    of_groups = [limits for name in groups if (limits := _numbers(settings["groups"].get(name)))]
+    largest: dict[str, int] = {}
+    for limits in of_groups:
+        for name, value in limits.items():
+            largest[name] = max(value, largest.get(name, 0))
+    found = {**_numbers(settings["default"]), **largest, **_numbers(settings["users"].get(username))}
+    # A soft mark above the hard one would be none.
+    return {**found, "memory_soft": min(found["memory_soft"], found["memory"])}
+
+
+def _numbers(level: object) -> dict[str, int]:
+    return dict(level) if isinstance(level, Mapping) else {}
+
+
+def groups_of(account: pwd.struct_passwd) -> list[str]:
+    """The names of somebody's groups; a group without a name is in no config."""
+    named = []
+    for gid in os.getgrouplist(account.pw_name, account.pw_gid):
+        try:
+            named.append(grp.getgrgid(gid).gr_name)
+        except KeyError:
+            continue
+    return named
+
+
+def read() -> Settings:
+    """What the config says of everybody, as apply wrote it down."""
+    try:
+        settings = json.loads(LIMITS.read_text(encoding="utf-8"))
+        return {level: dict(settings[level]) for level in ("default", "groups", "users")}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise Failed(f"{LIMITS} can't be read ({type(error).__name__}): run installer apply") from None
+
+
+def slice_of(uid: int) -> str:
+    """The slice that everything of somebody's runs in."""
+    return f"{USERS_SLICE.removesuffix('.slice')}-{uid}.slice"
+
+
+def call_to_set(unit: str, properties: Limits) -> list[str]:
+    """The call that has systemd take up properties at once, and keep them until the machine is started again."""
+    manager = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"]
+    words = ["/usr/bin/busctl", "--quiet", "call", *manager, "SetUnitProperties", "sba(sv)", unit, "true"]
+    words.append(str(len(properties)))
+    for name, value in properties.items():
+        words += [name, "t", str(value)]
+    return words
+
+
+def asked(words: list[str]) -> str:
+    """What systemd answers."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"systemd did not answer within {SECONDS:.0f} s") from None
+    if done.returncode:
+        raise Failed(f"systemd refused: {done.stderr.strip()}")
+    return done.stdout
+
+
+def on_slice(limits: Limits) -> Limits:
+    """The limits that are a slice's, as systemd calls them."""
+    return {name: limits[limit] for limit, name in PROPERTIES.items()}
+
+
+def set_for(account: pwd.struct_passwd) -> Limits:
+    """Have somebody's slice limited as the config says, and return that."""
+    settings, groups, unit = read(), groups_of(account), slice_of(account.pw_uid)
+    limits = effective(settings, account.pw_name, groups)
+    excepted = account.pw_name in settings["users"] or not settings["groups"].keys().isdisjoint(groups)
+    # Most have the default, which systemd reads from a file by itself: asking it would cost each start some time.
+    if excepted or (SET_HERE / f"{unit}.d").is_dir():
+        asked(call_to_set(unit, on_slice(limits)))
+    return limits
+
+
+def slices() -> dict[str, pwd.struct_passwd]:
+    """The slices that are there, or that systemd was told of, and whose they are."""
+    mark = re.compile(rf"({re.escape(USERS_SLICE.removesuffix('.slice'))}-([0-9]+)\.slice)(?:\.d)?")
+    names = [path.name for place in (CGROUPS / USERS_SLICE, SET_HERE) if place.is_dir() for path in place.iterdir()]
+    found = {}
+    for match in filter(None, map(mark.fullmatch, names)):
+        try:
+            found[match[1]] = pwd.getpwuid(int(match[2]))
+        except KeyError:
+            continue
+    return dict(sorted(found.items()))
+
+
+def differing() -> list[str]:
+    """The slices that don't have what the config says."""
+    named = slices()
+    if not named:
+        return []
+    wanted = [*PROPERTIES.values(), "NeedDaemonReload"]
+    settings = read()
+    shown = asked(["/usr/bin/systemctl", "show", f"--property=Id,{','.join(wanted)}", "--", *named])
+    found = []
+    for block in shown.strip().split("\n\n"):
+        has = dict(line.partition("=")[::2] for line in block.splitlines())
+        account = named[has["Id"]]
+        expected = on_slice(effective(settings, account.pw_name, groups_of(account)))
+        if has["NeedDaemonReload"] == "yes" or any(number(has[name]) != value for name, value in expected.items()):
+            found.append(has["Id"])
+    return found
+
+
+def number(shown: str) -> int | None:
+    """A property as `systemctl show` writes it: a number, a span of time, or a word for none."""
+    if shown.isdecimal():
+        return int(shown)
+    if shown == "infinity":
+        return (1 << 64) - 1
+    units = {"d": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
+    units |= {"month": 2_629_800_000_000, "w": 604_800_000_000, "y": 31_557_600_000_000}
+    parts = [re.fullmatch(r"([0-9.]+)([a-z]+)", word) for word in shown.split()]
+    if not parts or not all(part and part[2] in units for part in parts):
+        return None
+    return sum(round(float(part[1]) * units[part[2]]) for part in parts if part)
+
+
+def forget() -> None:
+    """Have systemd drop what it was told of slices."""
+    told = [path.name.removesuffix(".d") for path in SET_HERE.glob(f"{slice_of(0).removesuffix('0.slice')}*.slice.d")]
+    if told:
+        asked(["/usr/bin/systemctl", "revert", "--", *told])
+
+
+def main() -> None:
+    """Do the one thing that was asked for."""
+    try:
+        match sys.argv[1:]:
+            case ["--all"]:
+                for account in slices().values():
+                    set_for(account)
+            case ["--check"]:
+                print(json.dumps(differing()))  # noqa: T201 - the answer
+            case ["--forget"]:
+                forget()
+            case [username]:
+                limits = set_for(pwd.getpwnam(username))
+                answer = {
+                    "rlimits": {name: limits[limit] for limit, name in RLIMITS.items()},
+                    "scope": {name: limits[limit] for limit, name in SCOPE.items()},
+                }
+                print(json.dumps(answer))  # noqa: T201 - the answer
+            case _:
+                sys.exit(__doc__)
+    except KeyError:
+        sys.exit(f"{sys.argv[1]} has no account here")
+    except Failed as failure:
+        sys.exit(str(failure))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""What starts people's servers: the helper of kind systemd, sudospawner's mediator, and the server's own beginning."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from installer.hub.unit_spawner import runs
+from installer.libexec import adopt_helper, start_helper
+
+ROOT = Path(__file__).parents[2]
+MEDIATOR = ROOT / "installer" / "libexec" / "sudospawner_mediator.py"
+PARTS = "import jupyterhub.log, jupyterhub.services.auth, jupyterhub.utils"
+"""What of jupyterhub a server begins with."""
+ADA = pwd.struct_passwd(("ada", "x", 1000, 1000, "", "/home/ada", "/bin/sh"))
+NONE: frozenset[str] = frozenset()
+
+
+# --- the helper ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("user", "server", "unit"),
+    [
+        ("ada", "", "jupyter-ada.service"),
+        ("ada", "exam", "jupyter-ada:exam.service"),
+        ("ada-exam", "", "jupyter-ada-exam.service"),
+        ("ada:exam", "", "jupyter-ada\\x3aexam.service"),
+        ("ada@corp.example", "a/b c", "jupyter-ada\\x40corp.example:a\\x2fb\\x20c.service"),
+        ("jörg", "%i$x", "jupyter-j\\xc3\\xb6rg:\\x25i\\x24x.service"),
+    ],
+)
+def test_a_service_is_named_after_person_and_server(user: str, server: str, unit: str) -> None:
+    assert start_helper.service_name(user, server) == unit
+
+
+def test_long_names_stay_short_and_different() -> None:
+    names = {start_helper.service_name("a" * 32, letter * 250) for letter in "xy"}
+    assert len(names) == 2
+    assert all(len(name) < 220 for name in names)
+
+
+def test_a_scope_is_named_as_the_adopt_helper_has_it() -> None:
+    for name in ("ada", "ada@corp.example", "jörg"):
+        assert f"jupyter-{start_helper.escaped(name)}-7.scope" == adopt_helper.scope_name(name, 7)
+
+
+def test_the_environment_is_what_is_known() -> None:
+    given = {
+        "JUPYTERHUB_USER": "x",
+        "LC_ALL": "C",
+        "LD_PRELOAD": "x",
+        "PATH": "/tmp",
+        "HOME": "/",
+        "PROXY": "p",
+        "A": "b",
+    }
+    found, left_out = start_helper.environment(ADA, given, frozenset({"PROXY"}))
+    assert found == {
+        "LANG": "C.UTF-8", "SHELL": "/bin/sh", "JUPYTERHUB_USER": "x", "LC_ALL": "C", "PROXY": "p",
+        "HOME": "/home/ada", "USER": "ada", "LOGNAME": "ada", "PATH": start_helper.PATH,
+    }  # fmt: skip
+    assert left_out == ["LD_PRELOAD", "A"]
+
+
+@pytest.mark.parametrize(
+    "name", ["JUPYTERHUB_", "JUPYTERHUB_X\n", "JUPYTERHUB_x", "XJUPYTERHUB_X", "LANG ", "LC_", "PATH", "LD_AUDIT"]
+)
+def test_a_variable_that_only_looks_known_is_left_out(name: str) -> None:
+    try:
+        found, _ = start_helper.environment(ADA, {name: "evil"}, NONE)
+    except start_helper.Refused:
+        return
+    assert "evil" not in found.values()
+
+
+def test_the_environment_file_is_read_back_as_it_was() -> None:
+    assert start_helper.environment_file({"A": 'a"b', "B": "\\ $x `id`"}) == 'A="a\\"b"\nB="\\\\ \\$x \\`id\\`"\n'
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\0", "\x7f", "a\u2028b", "x" * 11, 7, None, b"x", ["x"]])
+def test_what_is_no_plain_text_is_refused(value: object) -> None:
+    with pytest.raises(start_helper.Refused):
+        start_helper.plain(value, 10, "it")
+
+
+@pytest.mark.parametrize("name", ["root", "daemon", "#0", "0", "", "a\0b", "no-such-account"])
+def test_system_accounts_and_no_accounts_are_no_members(name: str) -> None:
+    with pytest.raises(start_helper.Refused):
+        start_helper.member(name, "root")
+
+
+def test_the_command_line_of_the_unit() -> None:
+    words = ["jupyter", "members", "s.slice", "/opt/r", "--environment=A", "--environment=B", "PrivateTmp=yes"]
+    rules = start_helper.read_rules(words)
+    assert (rules.hub, rules.revision) == ("jupyter", "/opt/r")
+    assert rules.variables == {"A", "B"}
+    assert rules.properties == ("PrivateTmp=yes",)
+
+
+def test_a_request_is_one_whole_bounded_line() -> None:
+    for line in (b"", b"{}", b"[]\n", b"x" * (start_helper.LONGEST_REQUEST + 1)):
+        here, there = socket.socketpair()
+        with here, there:
+            there.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            there.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                there.sendall(line)
+            there.shutdown(socket.SHUT_WR)
+            with pytest.raises((start_helper.Refused, ValueError)):
+                start_helper.read_request(here)
+
+
+# --- the mediator --------------------------------------------------------------------------------------
+
+
+def mediate(directory: Path, request: object) -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-IS", str(directory / "sudospawner-mediator"), "--logging=WARNING"],
+        input=json.dumps(request), stdout=subprocess.PIPE, text=True, timeout=20, check=True,
+        env={"HOME": str(directory)},
+    )  # fmt: skip
+    return dict(json.loads(done.stdout))
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    (tmp_path / "sudospawner-mediator").write_bytes(MEDIATOR.read_bytes())
+    server = tmp_path / "sudospawner-singleuser"
+    server.write_text('#!/bin/sh\necho "$PWD|$A|$PYTHONPATH|$*" > "$OUT"\nexec sleep 30\n')
+    server.chmod(0o755)
+    return tmp_path
+
+
+def test_the_mediator_starts_what_is_beside_it(programs: Path) -> None:
+    out = programs / "out"
+    env = {"A": "a b", "PYTHONPATH": "/tmp", "OUT": str(out), "PATH": os.environ["PATH"]}
+    answer = mediate(programs, {"action": "spawn", "args": ["--x", "y z"], "env": env})
+    pid = answer["pid"]
+    assert answer["ok"] is True
+    assert isinstance(pid, int)
+    try:
+        deadline = time.monotonic() + 10
+        while not (out.exists() and out.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert out.read_text() == f"{programs}|a b||--x y z\n"
+        assert mediate(programs, {"action": "kill", "pid": pid, "signal": 0}) == {"ok": True, "alive": True}
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_the_mediator_says_why_nothing_was_started(programs: Path) -> None:
+    (programs / "sudospawner-singleuser").unlink()
+    answer = mediate(programs, {"action": "spawn", "args": [], "env": {}})
+    assert answer["ok"] is False
+    assert "No such file" in str(answer["error"])
+
+
+def test_a_process_that_is_gone_is_not_alive(programs: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    assert mediate(programs, {"action": "kill", "pid": gone.pid, "signal": 15}) == {"ok": True, "alive": False}
+
+
+# --- the server ----------------------------------------------------------------------------------------
+
+
+def in_a_server(code: str) -> str:
+    """What Python prints after a server's beginning, short of the server itself."""
+    begin = "import sys; import installer.hub.server as s; s.stand_in()\n"
+    done = subprocess.run([sys.executable, "-c", begin + code], capture_output=True, text=True, cwd=ROOT, check=True)
+    return done.stdout.strip()
+
+
+def test_a_server_reads_nothing_of_the_hubs() -> None:
+    """As with a newer JupyterHub it might again."""
+    there = "[m for m in sys.modules if m.split('.')[0] in ('sqlalchemy', 'alembic') or 'jupyterhub.handlers' in m]"
+    assert in_a_server(f"{PARTS}; print(*{there})").split() == [
+        "sqlalchemy", "jupyterhub.handlers.pages", "sqlalchemy.exc",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "import jupyterhub.orm as o, jupyterhub.scopes as s; print(o.User is s.orm.User, s.sa.inspect(o.User))",
+            "True",
+        ),
+        (
+            "from sqlalchemy import create_engine as e; print(e('sqlite://').connect().in_transaction())",
+            "False",
+        ),
+        (
+            "from sqlalchemy.exc import NoSuchTableError as e; print(e.__mro__[1].__mro__[1].__name__)",
+            "SQLAlchemyError",
+        ),
+        ("from sqlalchemy.orm import Session; print(Session.__name__)", "Session"),
+        ("from jupyterhub.handlers.pages import HomeHandler as h; print(h.__name__)", "HomeHandler"),
+        ("import jupyterhub.app; print(jupyterhub.app.JupyterHub.__name__)", "JupyterHub"),
+    ],
+)
+def test_whoever_asks_for_it_gets_it(code: str, said: str) -> None:
+    assert in_a_server(f"{PARTS}\n{code}").startswith(said)
+
+
+def test_a_process_is_in_its_own_control_group_alone() -> None:
+    group = Path("/proc/self/cgroup").read_text().rpartition(":")[2].strip().lstrip("/")
+    assert not runs("no/such.group", os.getpid())
+    assert not runs(group, 1 << 30)
