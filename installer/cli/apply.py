@@ -112,6 +112,14 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
 
 def _login_lines(site: Site) -> list[str]:
     """Who logs in how."""
+    if site.config.auth.is_native:
+        from installer.commands.login_provider import notes  # noqa: PLC0415
+
+        return [
+            "  log in    with names and passwords of the hub's own; let people in on its page, or:",
+            "            sudo python3 -m installer user add NAME, user approve NAME",
+            *(f"            [yellow]{escape(note)}[/]" for note in notes(site)),
+        ]
     if not site.config.auth.is_elsewhere:
         return [
             f"  log in    members of the group {paths.MEMBERS_GROUP}, with the password they have on this machine;",

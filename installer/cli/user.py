@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from installer.cli import output, user_allowed
+from installer.cli import output, user_allowed, user_sign_ups
 from installer.cli.arguments import Commands, add_verb
-from installer.commands import user, user_accounts, user_admin, user_import, user_list
+from installer.commands import native_people, user, user_accounts, user_admin, user_import, user_list
 from installer.commands.alone import alone
 from installer.config.load import load
 from installer.host import paths
@@ -38,6 +38,7 @@ def register(commands: Commands) -> None:
         return made
 
     user_allowed.register(verbs)
+    user_sign_ups.register(verbs)
 
     listing = verb("list", run_list, "list the people")
     listing.add_argument("--disk", action="store_true", help="add up what is in each home, which may take a while")
@@ -142,7 +143,8 @@ def run_reset_password(arguments: argparse.Namespace) -> int:
 
 def _tell(password: str | None) -> None:
     if password is not None:
-        output.out.print(f"  password: [bold]{password}[/]   (shown once; they change it with passwd, in a terminal)")
+        how = "they choose another" if native_people.are_kept() else "they change it on the hub's page"
+        output.out.print(f"  password: [bold]{password}[/]   (shown once; {how}, at the first login)")
 
 
 def _password(file: str | None) -> str | None:

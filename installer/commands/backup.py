@@ -15,7 +15,7 @@ from pathlib import Path
 
 from installer.commands import backup_contents
 from installer.commands.backup_contents import Contents, Source
-from installer.commands.backup_manifest import NAME, Manifest
+from installer.commands.backup_manifest import DATABASE, NAME, PEOPLE, Manifest
 from installer.config.load import Loaded
 from installer.engine.store import Generation, Store, now
 from installer.host import files, paths
@@ -28,6 +28,8 @@ Report = Callable[[str], None]
 """Told in a few words what is being done."""
 
 _BY_TIMER = "-timer"
+_DATABASES = ((paths.HUB_DATABASE, DATABASE), (paths.HUB_PEOPLE, PEOPLE))
+"""The hub's, and what they are called in a backup."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,11 @@ def _prepared(loaded: Loaded, report: Report) -> Iterator[tuple[Manifest, list[S
         contents.left_out.append(
             f"{paths.HUB_DATABASE}: not there; where the hub keeps its data elsewhere, back that up"
         )
-        yield _manifest(contents, contents.sources, store.newest()), contents.sources
-        return
+    there = [(path, name) for path, name in _DATABASES if path.is_file()]
     report("copying the hub's database")
     with database_copies.staged(paths.BACKUP_STAGE) as directory:
-        copy = database_copies.copy_into(directory)
-        sources = [backup_contents.database(copy), *contents.sources]
+        copies = [backup_contents.database(database_copies.copy_into(directory, path), name) for path, name in there]
+        sources = [*copies, *contents.sources]
         yield _manifest(contents, sources, store.newest()), sources
 
 

@@ -17,7 +17,6 @@ from installer.commands import branding
 from installer.commands.backup_manifest import (
     ACCOUNT_FILE,
     CONFIG,
-    DATABASE,
     LARGEST_FILE,
     MEMBER,
     MOST_FILES,
@@ -183,10 +182,10 @@ def members() -> list[str]:
         return []
 
 
-def database(path: Path) -> Source:
-    """The copy of the hub's database."""
+def database(path: Path, name: str) -> Source:
+    """A copy of a database of the hub's. name: as the manifest has it."""
     found = Contents()
-    found.add(DATABASE, path, whose=files.Ownership(paths.HUB_USER, paths.HUB_USER, 0o600), only_roots=False)
+    found.add(name, path, whose=files.Ownership(paths.HUB_USER, paths.HUB_USER, 0o600), only_roots=False)
     if not found.sources:
         raise Problem(f"the hub's database can't be backed up: {found.left_out[0]}", "see what the hub does there")
     return found.sources[0]

@@ -5,6 +5,7 @@ etc/…                              /etc/jupyterhub, without what apply writes 
 files/…                            what the config names elsewhere: what kernels are made from, certificates, the logo
 acme/…                             accounts with CAs that certbot has made
 hub/jupyterhub.sqlite              the hub's database
+hub/people.sqlite                  names and passwords of the hub's own
 kernels/NAME/REVISION/…            kernel.lock and .complete of the revision in use
 generations/000001.json            what was applied when
 """
@@ -33,10 +34,11 @@ LARGEST = 4 << 20
 MOST_FILES = 10_000
 LARGEST_FILE = 8 << 30
 DATABASE = "hub/jupyterhub.sqlite"
+PEOPLE = "hub/people.sqlite"
 CONFIG = "etc/installer.yaml"
 
 _PLACES = re.compile(
-    rf"etc/(?!{re.escape(paths.HUB_CONFIG.name)}$).+|files/.+|{re.escape(DATABASE)}"
+    rf"etc/(?!{re.escape(paths.HUB_CONFIG.name)}$).+|files/.+|{re.escape(DATABASE)}|{re.escape(PEOPLE)}"
     r"|kernels/[a-z0-9][a-z0-9._-]{0,31}/[0-9a-f]{12}/(kernel\.lock|\.complete)|generations/[0-9]{6}\.json"
 )
 ACCOUNT_FILE = re.compile(r"[A-Za-z0-9.:_-]+(/[A-Za-z0-9.:_-]+){2,6}\.json")

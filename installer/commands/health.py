@@ -28,7 +28,8 @@ def units(site: Site | None) -> tuple[str, ...]:
     gate = (paths.APPS_SOCKET_UNIT, paths.APPS_UNIT) if site is not None and gated(site.config) else ()
     spawning = spawning_sockets(site.config) if site is not None else ()
     accounts = (paths.ACCOUNT_SOCKET_UNIT,) if site is not None and site.creates_accounts else ()
-    passwords = (paths.PAM_SOCKET_UNIT,) if site is None or site.checks_passwords else ()
+    local = site is None or site.checks_passwords
+    passwords = (paths.PAM_SOCKET_UNIT, paths.CHANGE_SOCKET_UNIT) if local else ()
     helpers = (*spawning, *passwords, *accounts)
     if site is not None and not site.has_nginx:
         return (*_ALWAYS, *helpers, paths.FORWARD_SOCKET_UNIT, paths.FORWARD_UNIT)

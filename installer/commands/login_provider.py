@@ -54,6 +54,8 @@ def refuse_liar(site: Site) -> None:
 def notes(site: Site) -> list[str]:
     """What an admin should know of it, a line each. Raises Problem."""
     auth = site.config.auth
+    if auth.is_native and not site.admin_users:
+        return ["nobody is a hub admin: name some in hub.admin_users, and add them: installer user add NAME"]
     if not auth.is_elsewhere:
         return []
     said = [f"the login provider has to know where people come back to: {site.callback_url}"] if auth.is_oauth else []

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installer.commands import backup, backup_contents, first_admin
-from installer.commands.backup_manifest import CONFIG, DATABASE, Item, target
+from installer.commands.backup_manifest import CONFIG, DATABASE, PEOPLE, Item, target
 from installer.commands.restore_archive import Unpacked
 from installer.config.load import Loaded, load_file, load_text
 from installer.config.models import Config
@@ -128,6 +128,8 @@ def put_in_place(restoration: Restoration, report: backup.Report) -> None:
         report("putting its files in place")
         for path in restoration.extra:
             files.remove(path)
+        if unpacked.item(PEOPLE) is None:
+            files.remove(paths.HUB_PEOPLE)  # those who may log in are the backup's
         _put_folders(unpacked)
         for place in (paths.RESTORED_KERNELS, paths.RESTORED_GENERATIONS.parent, paths.ACME_ACCOUNTS):
             remove_tree(place)
@@ -207,8 +209,9 @@ def _occupied(store: Store, unpacked: Unpacked) -> str | None:
         return "a run of the installer did not come to its end here"
     if paths.RESTORING.exists():
         return None  # what is there is half of a backup
-    if os.path.lexists(paths.HUB_DATABASE) and not _is_ours(unpacked, DATABASE):
-        return f"{paths.HUB_DATABASE} is there"
+    for name in (DATABASE, PEOPLE):
+        if os.path.lexists(target(name)) and not _is_ours(unpacked, name):
+            return f"{target(name)} is there"
     others = [path for path in _here() if (name := _name_of(path)) and not _is_ours(unpacked, name)]
     return f"{others[0]} is there, and is another file than in the backup" if others else None
 
@@ -273,7 +276,7 @@ def _put(unpacked: Unpacked, item: Item) -> None:
     if place.is_relative_to(paths.ACME_ACCOUNTS):
         _make_account_folders(place.parent)
     place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if item.path == DATABASE:
+    if item.path in (DATABASE, PEOPLE):
         # A journal of the database that was here would be played into this one.
         for end in ("-journal", "-wal", "-shm"):
             files.remove(place.with_name(f"{place.name}{end}"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.commands import allowed, user_admin, user_hub, user_lists, user_mentions
+from installer.commands import allowed, native_people, user_admin, user_hub, user_lists, user_mentions
 from installer.commands import user_accounts as accounts
 from installer.commands.situation import look
 from installer.engine.executor import Reporter
@@ -43,12 +43,18 @@ def add(name: str, groups: Sequence[str] = (), password: str | None = None, *, o
         word = password or new_password()
         accounts.set_passwords({name: word}, once=once)
         return Added(name, made=True, changed=True, password=None if password else word)
-    if password is not None:
+    # With names of the hub's own, the account may be there, and no password that is for the hub.
+    lacking = native_people.are_kept() and not getattr(native_people.find(name), "approved", False)
+    if password is not None and not lacking:
         raise Problem(f"there is an account {name} already, with its password", f"installer user reset-password {name}")
     accounts.existing(name)
     if name in accounts.members(paths.DISABLED_GROUP):
         raise Problem(f"{name} is disabled", f"let them in again: installer user enable {name}")
     changed = [accounts.put_into(group, name) for group in (paths.MEMBERS_GROUP, *groups)]
+    if lacking:
+        word = password or new_password()
+        accounts.set_passwords({name: word}, once=once)
+        return Added(name, made=False, changed=True, password=None if password else word)
     return Added(name, made=False, changed=any(changed))
 
 
@@ -95,10 +101,13 @@ def reset_password(name: str, password: str | None, *, once: bool = False) -> st
 
     once: whether another has to be chosen at the next login.
     """
+    word = password or new_password()
+    if accounts.find(name) is None and native_people.find(name) is not None:
+        accounts.set_passwords({name: word}, once=once)  # of somebody who has not been here yet
+        return None if password else word
     person = accounts.existing(name)
     if name not in accounts.members(paths.MEMBERS_GROUP) | accounts.members(paths.DISABLED_GROUP):
         raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", f"set it by hand: sudo passwd {person.name}")
-    word = password or new_password()
     accounts.set_passwords({name: word}, once=once)
     return None if password else word
 
@@ -121,7 +130,8 @@ def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, d
     struck = user_admin.strike(accounts.checked_name(name), by, told)
     with user_hub.connect() as hub:
         if person is None:
-            if not user_hub.forget(hub, name) and not struck:
+            forgotten = native_people.forget(accounts.checked_name(name))
+            if not user_hub.forget(hub, name) and not struck and not forgotten:
                 raise Problem(f"there is no account {name!r}, and the hub knows nobody of that name",
                               "see who there is: installer user list")  # fmt: skip
             return False
@@ -161,6 +171,8 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
     accounts.checked_home(person)
     with user_hub.connect() as hub:
         user_hub.knows(hub, new)
+        # First: a hub that forgets somebody forgets their password, too.
+        native_people.rename(name, new)
         accounts.take_out(paths.MEMBERS_GROUP, name)
         user_hub.forget(hub, name)
     accounts.stop_server(person)
@@ -170,6 +182,8 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
         if site.config.auth.names.map:
             user_lists.rename_account(Path(site.config.auth.names.map), name, new)
     finally:
+        if accounts.find(new) is None:
+            native_people.rename(new, name)
         accounts.put_into(paths.MEMBERS_GROUP, new if accounts.find(new) else name)
     user_admin.rename(name, new, by, told)
 

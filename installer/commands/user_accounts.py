@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.commands import native_people
 from installer.config.kinds import Unfit
 from installer.config.values import account_name
 from installer.host import files, paths
@@ -228,7 +229,12 @@ def _copy_skeleton(name: str, home: Path) -> None:
 
 
 def set_passwords(passwords: Mapping[str, str], *, once: bool) -> None:
-    """Set passwords, which go through a pipe. once: whether they are good for one login, at which another is chosen."""
+    """Set passwords, which go through a pipe: those of the hub's own, where it has some, else the accounts'.
+
+    once: whether they are good for one login, at which another is chosen; those of the hub's own always are.
+    """
+    if native_people.give(passwords):
+        return
     run(["chpasswd"], stdin="".join(f"{name}:{word}\n" for name, word in passwords.items()), timeout=HOURS)
     for name in passwords if once else ():
         run(["chage", "--lastday", "0", "--", name])
@@ -247,6 +253,7 @@ def end_all(person: Person) -> None:
 
 def delete(person: Person) -> None:
     """Delete the account with all that the system keeps for it, but for its home."""
+    native_people.forget(person.name)
     end_all(person)
     run(["find", *_SCRATCH, "-xdev", "-user", str(person.uid), "-delete"], user=person.name, check=False)
     run(["userdel", "--", person.name])

@@ -149,7 +149,7 @@ def _refuse_idle_identities(path: Path, rows: Sequence[Row], auth: Auth) -> None
     if named is None:
         return
     what = f"{path}, line {named.line}: {named.identity} can be given no account"
-    if not auth.is_oauth:
+    if not auth.is_elsewhere:
         raise UsageProblem(
             f"{what}: with auth.provider {auth.provider}, people log in by their account's name",
             "leave the column identity out, or set up a login provider first (docs/how-to/log-in-with.md)",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.commands import allowed, user_hub
+from installer.commands import allowed, native_people, user_hub
 from installer.commands import user_accounts as accounts
 from installer.commands.user_hub import Known
 from installer.host import paths
@@ -25,7 +25,8 @@ class Line:
 
     name: in the hub, and of the account. uid: None where there is no account.
     identity: the name that they came with from the login provider; None where they didn't come from one.
-    state: member, disabled, or "no member": somebody the hub remembers, who may not log in.
+    state: member, disabled, "waiting" (signed up, and nobody has let them in yet), "approved" (and not been here yet),
+    or "no member": somebody the hub remembers, who may not log in.
     groups: but for their own, and the hub's. admin, last_activity, server: None where the hub was not to be asked.
     disk: bytes in the home; None where they were not added up, or can't be.
     """
@@ -53,9 +54,10 @@ def lines(*, disk: bool) -> tuple[list[Line], Problem | None]:
         trouble = problem
     identities = allowed.owners()
     inside, outside = accounts.members(paths.MEMBERS_GROUP), accounts.members(paths.DISABLED_GROUP)
+    signed_up = {each.name: each for each in native_people.everybody()}
     named = {group.gr_gid: group.gr_name for group in grp.getgrall()}
     found = []
-    for name in sorted({*inside, *outside, *known} - {paths.SELFTEST_USER}):
+    for name in sorted({*inside, *outside, *known, *signed_up} - {paths.SELFTEST_USER}):
         seen = known.get(name) or Known(name, admin=False, last_activity=None, server="stopped")
         try:
             entry = pwd.getpwnam(name)
@@ -67,7 +69,7 @@ def lines(*, disk: bool) -> tuple[list[Line], Problem | None]:
             Line(
                 name=name,
                 uid=entry and entry.pw_uid,
-                state="member" if name in inside else "disabled" if name in outside else "no member",
+                state=_state(name, inside, outside, signed_up.get(name)),
                 groups=tuple(sorted(theirs - ours)),
                 admin=None if trouble else seen.admin,
                 last_activity=seen.last_activity,
@@ -77,6 +79,14 @@ def lines(*, disk: bool) -> tuple[list[Line], Problem | None]:
             )
         )
     return (_with_disk(found) if disk else found), trouble
+
+
+def _state(name: str, inside: frozenset[str], outside: frozenset[str], asked: native_people.Known | None) -> str:
+    if name in inside or name in outside:
+        return "member" if name in inside else "disabled"
+    if asked is None:
+        return "no member"
+    return "approved" if asked.approved else "waiting"
 
 
 def _with_disk(found: Sequence[Line]) -> list[Line]:

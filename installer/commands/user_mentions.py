@@ -26,9 +26,9 @@ def mentions(config: Config, name: str) -> list[str]:
     found = []
     if name in auth.blocked:
         found.append(f"auth.blocked of {paths.CONFIG_FILE}")
-    if not auth.is_oauth and name in auth.allow.users:
+    if not auth.is_elsewhere and name in auth.allow.users:
         found.append(f"auth.allow.users of {paths.CONFIG_FILE}")
     # What is said there of people who come from a provider are their names there.
-    if not auth.is_oauth and auth.allow.file and name in user_lists.names(Path(auth.allow.file)):
+    if not auth.is_elsewhere and auth.allow.file and name in user_lists.names(Path(auth.allow.file)):
         found.append(auth.allow.file)
     return found

@@ -47,7 +47,7 @@ Tokens = Annotated[
 
 
 class Allow(Section):
-    """Who gets in. Nobody by themselves: one of these has to be said, unless the provider is `pam`."""
+    """Who gets in. Nobody by themselves: one of these has to be said, unless the provider is `pam` or `native`."""
 
     users: NamesThere = setting((), "People, by the name that they have at the provider.", example=["ada", "grace"])
     groups: NamesThere = setting(
@@ -120,15 +120,23 @@ _ONLY_FOR: Mapping[str, tuple[str, ...]] = {
     "server_tokens": OAUTH,
     "names": ELSEWHERE,
     "ldap": ("ldap",),
+    "sign_up": ("native",),
 }
+_BY_RULES = ("pam", *ELSEWHERE)
+"""Where it is somebody else who knows people, and rules say who of them gets in."""
 _ALLOW_ONLY_FOR: Mapping[str, tuple[str, ...]] = {
+    "users": _BY_RULES,
+    "file": _BY_RULES,
+    "all": _BY_RULES,
     "groups": ("pam", "ldap", "oidc", "gitlab", "auth0"),
     "admin_groups": ("pam", "ldap", "oidc", "gitlab", "auth0"),
     "organizations": ("github",),
     "email_domains": ("oidc", "gitlab", "google", "auth0", "github"),
 }
 _GONE = "dead since 2026-02-27, when Atlassian took away what tells of Bitbucket's teams"
+_ONE_BY_ONE = "has no say: people are let in one by one (installer user approve, or add; or on the hub's page)"
 _WHY_NOT = {
+    **{("native", name): _ONE_BY_ONE for name in ("users", "file", "all", "groups")},
     ("bitbucket", "groups"): f"is {_GONE}",
     ("bitbucket", "organizations"): f"is {_GONE}",
     ("google", "groups"): "can't work: Google tells of groups only to those who may act as an administrator of yours",
@@ -156,17 +164,24 @@ def _listed(providers: tuple[str, ...]) -> str:
 class Auth(Section):
     """How people log in."""
 
-    provider: Literal["pam", "ldap", "oidc", "github", "gitlab", "google", "bitbucket", "auth0"] = setting(
+    provider: Literal["pam", "native", "ldap", "oidc", "github", "gitlab", "google", "bitbucket", "auth0"] = setting(
         "pam",
-        "Who says who somebody is: `pam` this machine, by its Linux accounts' passwords; `ldap` a directory, by its "
-        "people's passwords; `oidc` any OpenID Connect provider; the others those services.",
+        "Who says who somebody is: `pam` this machine, by its Linux accounts' passwords; `native` the hub, by names "
+        "and passwords of its own; `ldap` a directory, by its people's passwords; `oidc` any OpenID Connect provider; "
+        "the others those services.",
         example="pam",
+    )
+    sign_up: Literal["approval", "closed"] = setting(
+        "approval",
+        "For `native`: with `approval` people ask for a name on a page of the hub's, and get in once an administrator "
+        "has approved them; with `closed` there is no such page, and administrators add people (`installer user add`).",
+        example="closed",
     )
     client_id: Word | None = setting(
         None,
         f"What the provider calls this hub. The secret that goes with it is put into `{paths.CLIENT_SECRET}`.",
         example="jupyterhub",
-        unset="none: needed for all but pam and ldap",
+        unset="none: needed for all but pam, native and ldap",
     )
     issuer: ProviderUrl | None = setting(
         None,
@@ -222,6 +237,11 @@ class Auth(Section):
     def is_oauth(self) -> bool:
         """Whether people are sent to a provider."""
         return self.provider in OAUTH
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the hub has names and passwords of its own."""
+        return self.provider == "native"
 
     @property
     def is_elsewhere(self) -> bool:

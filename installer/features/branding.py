@@ -22,6 +22,8 @@ from installer.resources.image import Image
 FEATURE = "branding"
 
 _PAGES = CHECKOUT / "installer" / "hub" / "pages"
+_BRANDED = ("login.html", "page.html")
+"""Those that show it; the others stand on them."""
 _TYPES = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -106,5 +108,5 @@ def place(site: Site) -> Path:
 
 def _texts(site: Site) -> dict[str, str]:
     """All templates, by path below the place."""
-    ours = {f"{_OURS}/{file.name}": file.read_text(encoding="utf-8") for file in sorted(_PAGES.glob("*.html"))}
+    ours = {f"{_OURS}/{file.name}": file.read_text(encoding="utf-8") for file in (_PAGES / name for name in _BRANDED)}
     return {**ours, **{f"{_OWN}/{name}": text for name, text in site.brand.templates}}

@@ -61,7 +61,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
     secrets = _secrets(site)
     sockets = list(spawning.sockets(site.config))
     if site.checks_passwords:
-        sockets.append(paths.PAM_SOCKET_UNIT)
+        sockets += [paths.PAM_SOCKET_UNIT, paths.CHANGE_SOCKET_UNIT]
     if site.creates_accounts:
         sockets.append(paths.ACCOUNT_SOCKET_UNIT)
     unit = unit_file(

@@ -67,6 +67,9 @@ _EXAMPLE = Site(
     brand=BrandFiles(b"<svg/>", ".svg", (("login.html", ""),)),
 )
 
+_LOCAL = replace(_EXAMPLE, config=_EXAMPLE.config.model_copy(update={"auth": Auth()}))
+"""With the accounts of the machine, which the other has not."""
+
 _COPIES = paths.INSTALLER_STATE / "generations" / "N.SCHEMA.sqlite"
 _SLICE = paths.USERS_SLICE.removesuffix(".slice")
 
@@ -81,8 +84,8 @@ Not in the lists, since nobody but you writes them: `{paths.CONFIG_FILE}` ([conf
 in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_ADMIN}`, made where the one who
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
 exists for a few seconds of every apply that changes something. The units of `accounts` are there with
-`auth.create_accounts`, and with every `auth.provider` but `pam`, as is the key of `sign-in`; what is of `passwords`,
-with `pam` alone; those of `backup` once
+`auth.create_accounts`, and with every `auth.provider` but `pam`; the key of `sign-in` with those that people are sent
+to; what is of `passwords`, with `pam` alone; those of `backup` once
 `backup.every` is set, the files of `branding` once one of its keys is, in a directory named after what is in them;
 the units of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
 what is `shared` is what the config says; with `spawner.kind: systemd`, `{paths.START_SOCKET_UNIT}` with its service and
@@ -97,6 +100,7 @@ _BESIDE = f"""\
 |---|---|---|
 | `python3-venv` | package | installed first of all, for the installer itself, where it is missing |
 | `{paths.HUB_DATABASE}` | {paths.HUB_USER} | the hub's database: users, their tokens, what runs |
+| `{paths.HUB_PEOPLE}` | {paths.HUB_USER}, 0600 | [names and passwords](../how-to/passwords.md) of the hub's own |
 | `{_COPIES}` | root, 0600 | [copies of it](../how-to/upgrade.md) from before it was migrated |
 | `{paths.INSTALLER_STATE}/` | root, 0711 | its own: environment; root's alone: journal, generations, what was found |
 | `{paths.LOCK}` | root | held by the one run at a time |

@@ -1,4 +1,4 @@
-"""The password check: the hub asks a root helper behind a socket, and never reads /etc/shadow itself."""
+"""Passwords of Linux accounts: root helpers behind sockets check and change them; the hub never reads /etc/shadow."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ FEATURE = "passwords"
 
 
 def resources(site: Site) -> tuple[Resource, ...]:
-    """The PAM service and what it counts, the helper, and its socket, which the hub alone may connect to."""
+    """The PAM service and what it counts, the helper, and its sockets, which the hub alone may connect to."""
     if not site.checks_passwords:
         return ()
     rules = render("units/jupyterhub.pam.j2")
     program = helper(FEATURE, "jupyterhub-pam", "pam_helper.py")
-    service = unit_file(FEATURE, paths.PAM_SOCKET_UNIT.replace(".socket", "@.service"), site, (program,))
-    socket = unit_file(FEATURE, paths.PAM_SOCKET_UNIT, site, (service,))
     return (
         File(feature=FEATURE, path=paths.PAM_SERVICE, text=rules),
         Directory(feature=FEATURE, path=paths.FAILLOCK, mode=0o700),
         program,
-        service,
-        socket,
-        Service(
-            feature=FEATURE,
-            unit=paths.PAM_SOCKET_UNIT,
-            files=(socket.path,),
-            needs=(f"account:{paths.HUB_USER}", f"directory:{paths.FAILLOCK}"),
-        ),
+        *_behind(paths.PAM_SOCKET_UNIT, site, program),
+        *_behind(paths.CHANGE_SOCKET_UNIT, site, program),
     )
+
+
+def _behind(unit: str, site: Site, program: File) -> tuple[Resource, ...]:
+    """A socket of the hub's, and what is started for each connection."""
+    service = unit_file(FEATURE, unit.replace(".socket", "@.service"), site, (program,))
+    socket = unit_file(FEATURE, unit, site, (service,))
+    needs = (f"account:{paths.HUB_USER}", f"directory:{paths.FAILLOCK}")
+    return (service, socket, Service(feature=FEATURE, unit=unit, files=(socket.path,), needs=needs))

@@ -21,6 +21,8 @@ def resources(site: Site) -> tuple[Resource, ...]:
     rules = {
         "provider": auth.provider,
         "service": auth.service,
+        "sign_up": auth.sign_up,
+        "people": str(paths.HUB_PEOPLE),
         "issuer": auth.issued_by,
         "url": auth.url,
         "client_id": auth.client_id,
@@ -32,7 +34,7 @@ def resources(site: Site) -> tuple[Resource, ...]:
         "server_tokens": auth.server_tokens,
         "allow": auth.allow.model_dump(),
         # The group is the rule where there is no other.
-        "members": not auth.is_elsewhere and not auth.allow.anybody,
+        "members": auth.provider == "pam" and not auth.allow.anybody,
         "blocked": auth.blocked,
         "admins": site.admin_users,
         "names": auth.names.model_dump(),

@@ -105,11 +105,11 @@ class Site:
         auth = self.config.auth
         if auth.provider == "ldap":
             return auth.create_accounts or auth.ldap.accounts == "create"
-        return auth.create_accounts or auth.is_oauth
+        return auth.create_accounts or auth.is_oauth or auth.is_native
 
     @property
     def checks_passwords(self) -> bool:
-        """Whether people log in with the passwords of this machine's accounts."""
+        """Whether people log in with the passwords of this machine's accounts, and can change those."""
         return self.config.auth.provider == "pam"
 
     @property
@@ -124,4 +124,4 @@ class Site:
         if chosen is not None:
             return tuple(chosen)
         # Whoever has that name at a provider need not be the one who ran sudo here.
-        return () if self.config.auth.is_elsewhere else (self.admin.name,)
+        return () if self.config.auth.is_elsewhere or self.config.auth.is_native else (self.admin.name,)

@@ -121,6 +121,8 @@ TIMER_STAMPS = Path("/var/lib/systemd/timers")
 """Where systemd notes when a timer with Persistent= has fired (systemd.timer(5))."""
 HUB_STATE = Path("/var/lib/jupyterhub")
 HUB_DATABASE = HUB_STATE / "jupyterhub.sqlite"
+HUB_PEOPLE = HUB_STATE / "people.sqlite"
+"""Names and passwords of the hub's own, where it has some (auth.provider: native)."""
 WEB_STATE = Path("/var/lib/jupyterhub-web")
 """What nginx looks for, to know whether the site is closed."""
 MAINTENANCE_PAGE = WEB_STATE / "maintenance.html"
@@ -157,6 +159,9 @@ PROXY_API_SOCKET = PROXY_API_RUN / "api.sock"
 FAILLOCK = Path("/run/jupyterhub-faillock")
 """How often wrong passwords were given to the password helper, by account: pam_faillock's, root's alone."""
 PAM_SOCKET = Path("/run/jupyterhub-pam.sock")
+CHANGE_SOCKET = Path("/run/jupyterhub-password.sock")
+CHANGE_RUN = Path("/run/jupyterhub-password")
+"""Who was wrong about their own password, and when; root's."""
 ADOPT_SOCKET = Path("/run/jupyterhub-adopt.sock")
 SUDO_SOCKET = Path("/run/jupyterhub-sudo.sock")
 START_SOCKET = Path("/run/jupyterhub-start.sock")
@@ -186,6 +191,7 @@ HUB_UNIT = "jupyterhub.service"
 PROXY_UNIT = "jupyterhub-proxy.service"
 CULLER_UNIT = "jupyterhub-culler.service"
 PAM_SOCKET_UNIT = "jupyterhub-pam.socket"
+CHANGE_SOCKET_UNIT = "jupyterhub-password.socket"
 ADOPT_SOCKET_UNIT = "jupyterhub-adopt.socket"
 SUDO_SOCKET_UNIT = "jupyterhub-sudo.socket"
 START_SOCKET_UNIT = "jupyterhub-start.socket"

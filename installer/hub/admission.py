@@ -15,7 +15,7 @@ from installer.hub.sign_in import SignIn
 async def admit(identities: Identities, sign_in: SignIn, identity: Identity, person: Person) -> tuple[Person, Decision]:
     """Find the account, decide, and give the account to the identity. Raises NoAccount, Unreadable.
 
-    person: without an account yet.
+    person: without an account yet, unless names are accounts' where they come from.
     """
     naming, rules = sign_in.naming(), sign_in.rules()
     mapped = is_mapped(person.name, naming)
@@ -23,7 +23,7 @@ async def admit(identities: Identities, sign_in: SignIn, identity: Identity, per
         return _as_existing(sign_in, person)
     kept = identities.account_of(identity)
     # What the file of names says goes first; then what it was the first time, whatever somebody is called today.
-    account = kept if kept and not mapped else account_of(person.name, naming)
+    account = person.account or (kept if kept and not mapped else account_of(person.name, naming))
     person = replace(person, account=account, uid=uid_of(account))
     decision = decide(person, rules, naming)
     if not decision.allowed:

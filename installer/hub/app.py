@@ -24,6 +24,9 @@ from installer.hub.sign_in import SignIn
 LARGEST_REQUEST = 1 << 20
 """The hub keeps a whole request in memory, and takes it from anybody; tornado's own limit is 100 MB each."""
 
+PAGES = Path(__file__).with_name("pages")
+"""Templates of pages that JupyterHub doesn't have."""
+
 EX_CONFIG = 78
 """sysexits.h: the unit does not restart after this one, as it would fail in the same way."""
 
@@ -52,6 +55,15 @@ class Hub(JupyterHub):  # type: ignore[misc]
         self.update_config(loaded)
         in_use = [self.authenticator_class, self.spawner_class, self.proxy_class]
         hub_config.check(loaded, [JupyterHub, *in_use, *self.classes], files)
+
+    def init_tornado_settings(self) -> None:
+        """JupyterHub's own, with pages of ours where the authenticator has some; the admin's go first."""
+        if told := getattr(self.authenticator, "told_to_pages", None):
+            stock = self._template_paths_default()
+            own = [path for path in self.template_paths if path not in stock]
+            self.set_trait("template_paths", [*own, str(PAGES)])
+            self.set_trait("template_vars", {**told, **self.template_vars})
+        super().init_tornado_settings()
 
     def init_logging(self) -> None:
         """JupyterHub's own, less the secrets, and less what is said already."""

@@ -9,6 +9,7 @@ from jupyterhub.auth import LocalAuthenticator
 from tornado import web
 from traitlets import Unicode
 
+from installer.hub.change_password import PAGE, ChangePasswordHandler, ChangingLogin, Declined, PasswordExpired
 from installer.hub.helper import HelperUnreachable, ask
 from installer.hub.linux_accounts import groups_of, uid_of
 from installer.hub.names import Naming
@@ -25,6 +26,9 @@ REFRESHES_AT_ONCE = 4
 Both together are what jupyterhub-pam.socket takes.
 """
 
+CHANGES_AT_ONCE = 4
+"""Changes of passwords under way at a time: what jupyterhub-password.socket takes."""
+
 LONGEST_PASSWORD = 1024
 """The helper reads a bounded line; PAM itself stops at 512."""
 
@@ -39,12 +43,26 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
     """Set by the hub's config, on the class."""
 
     socket_path = Unicode("/run/jupyterhub-pam.sock", help="Socket of the password helper.").tag(config=True)
+    password_socket_path = Unicode(
+        "/run/jupyterhub-password.sock", help="Socket of the helper that changes passwords."
+    ).tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(**kwargs)
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._changes = asyncio.Semaphore(CHANGES_AT_ONCE)
         self._refreshes = asyncio.Semaphore(REFRESHES_AT_ONCE)
         self._slowed = Slowed(self.log)
+
+    @property
+    def told_to_pages(self) -> dict[str, str]:
+        """Pages of ours that there are, for the links to them."""
+        return {"change_password_page": PAGE}
+
+    def get_handlers(self, app: object) -> list[tuple[str, type[object]]]:
+        """The login, and the page on which people change their password."""
+        del app
+        return [("/login", ChangingLogin), (f"/{PAGE}", ChangePasswordHandler)]
 
     def normalize_username(self, username: str) -> str:
         """Lower case, and without the blanks that phones add."""
@@ -74,10 +92,33 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
             ) from None
         if reply.get("ok") and reply.get("name") == name:
             return self._decided(name)
+        if reply.get("expired"):
+            raise PasswordExpired(name)
         if reply.get("tell"):
             self.log.warning("Login of %.64r refused: %s", name, reply.get("reason"))
             raise web.HTTPError(403, reply["tell"])
         raise WrongPassword(str(reply.get("reason")))
+
+    async def change_password(self, name: str, current: str, new: str) -> None:
+        """Have the helper change an account's password. Raises Declined; HTTPError where it can't be asked."""
+        if max(len(current), len(new)) > LONGEST_PASSWORD:
+            raise Declined("That password is too long.", wrong=len(current) > LONGEST_PASSWORD)
+        question = {"username": name, "password": current, "new": new}
+        try:
+            async with self._changes:
+                reply = await ask(self.password_socket_path, question, seconds=SECONDS)
+        except HelperUnreachable as error:
+            self.log.error(  # noqa: TRY400 - the cause is in the message
+                "Passwords can't be changed: %s. See: systemctl status jupyterhub-password.socket", error
+            )
+            raise web.HTTPError(
+                503, "Passwords can't be changed at the moment. Please tell the administrator."
+            ) from None
+        if reply.get("ok") is True:
+            return
+        if not reply.get("tell"):
+            raise Declined("The current password is wrong.", wrong=True)
+        raise Declined(str(reply["tell"]))
 
     def _decided(self, name: str) -> dict[str, Any] | None:
         """Hold a member whose password was right against the rules."""

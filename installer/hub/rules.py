@@ -20,7 +20,8 @@ class Rules:
     """What the config says of it, and the file of names that it leads to.
 
     listed: the people of that file; whether each is an admin. admins: accounts. members: whether all are let in whom
-    the password check takes (`pam`, with no other rule).
+    the password check takes (`pam`, with no other rule). approval: whether an administrator's word for each is what
+    lets people in (`native`).
     """
 
     users: frozenset[str] = frozenset()
@@ -33,6 +34,7 @@ class Rules:
     listed: Mapping[str, bool] = field(default_factory=dict)
     everybody: bool = False
     members: bool = False
+    approval: bool = False
     workspaces: bool = False
 
 
@@ -42,6 +44,7 @@ class Person:
 
     name: at the provider. account: here. uid: that account's, None where there is none yet. emails: verified ones.
     workspace: the domain of the organisation that manages the person's account at Google.
+    approved: whether an administrator has let them in. added: whether with the very account that they have here.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Person:
     organizations: frozenset[str] = frozenset()
     emails: frozenset[str] = frozenset()
     workspace: str = ""
+    approved: bool = False
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ def decide(person: Person, rules: Rules, naming: Naming) -> Decision:
     if theirs & {name.casefold() for name in rules.blocked}:
         return Decision(allowed=False, why="blocked (auth.blocked)")
     why, named = _let_in(person, rules, naming)
+    if not why and rules.approval:
+        return Decision(allowed=False, why="no administrator has let them in (installer user approve, or add)")
     if not why:
         return Decision(allowed=False, why="no rule of auth.allow lets them in")
     return Decision(allowed=True, why=why, admin=_is_admin(person, rules, naming), named=named)
@@ -97,6 +104,7 @@ def _let_in(person: Person, rules: Rules, naming: Naming) -> tuple[str, bool]:
         (domain, f"of {domain} (auth.allow.email_domains)", False),
         (rules.everybody, "everybody is let in (auth.allow.all)", False),
         (rules.members, "a member of the group that may use the hub", False),
+        (rules.approval and person.approved, "an administrator has let them in", person.added),
     )
     return next(((why, named) for fits, why, named in found if fits), ("", False))
 

@@ -45,6 +45,7 @@ class SignIn:
             listed=_read(Path(file), read_list) if file else {},
             everybody=allow["all"],
             members=self.settings["members"],
+            approval=self.settings["provider"] == "native",
             workspaces=self.settings["provider"] == "google",
         )
 

@@ -118,19 +118,19 @@ def staged(stage: Path = paths.DATABASE_STAGE) -> Iterator[Path]:
         remove_tree(stage, ignore_errors=True)
 
 
-def copy_into(directory: Path) -> Path:
-    """Have the hub's account copy its database into a directory of its own, sound and whole. Raises Problem."""
-    copy = directory / paths.HUB_DATABASE.name
+def copy_into(directory: Path, database: Path = paths.HUB_DATABASE) -> Path:
+    """Have the hub's account copy one of its databases into a directory of its own, whole. Raises Problem."""
+    copy = directory / database.name
     program = (_LIBEXEC / "copy_database.py").read_text(encoding="utf-8")
     try:
-        words: list[str | Path] = [system_python(), "-I", "-", paths.HUB_DATABASE, copy]
+        words: list[str | Path] = [system_python(), "-I", "-", database, copy]
         run(words, stdin=program, user=paths.HUB_USER, timeout=LONGEST)
     except CommandFailed as failed:
         said = failed.detail.splitlines()[-1:] or ["it said nothing"]
         full = "full" in said[0]
         raise Problem(
             f"the hub's database can't be copied to {directory}: {said[0]}" if full
-            else f"the hub's database, {paths.HUB_DATABASE}, can't be copied: {said[0]}",
+            else f"the hub's database, {database}, can't be copied: {said[0]}",
             f"make room there (df -h {paths.INSTALLER_STATE}), then try again" if full
             else "see journalctl --unit=jupyterhub; a backup from before can be restored (installer restore --replace)",
             failed.detail,

@@ -69,6 +69,7 @@ class HubDatabase(Resource):
         )
         sockets = (
             paths.PAM_SOCKET_UNIT,
+            paths.CHANGE_SOCKET_UNIT,
             paths.SUDO_SOCKET_UNIT,
             paths.ADOPT_SOCKET_UNIT,
             paths.START_SOCKET_UNIT,

@@ -35,7 +35,7 @@ class Ingredients:
 
     requirements: the locked list of Python packages.
     proxy_package, proxy_lock: npm's package.json and package-lock.json of the proxy; empty where there is none in it.
-    modules: our own code that runs in it, by path below installer.
+    modules: our own code that runs in it, and the templates of its pages, by path below installer.
     programs: what stands in its bin beside the packages' own programs, by name.
     settings: what says to Jupyter which of our modules are for it, by path below the environment.
     python: version of the Python it is built for, with all three numbers.
@@ -58,6 +58,7 @@ def read_ingredients(python: str, machine: str, checkout: Path = CHECKOUT) -> In
     ours = checkout / "installer"
     modules = [*(ours / "hub").rglob("*.py"), *(ours / "pki").rglob("*.py")]
     modules += [ours / "host" / f"{name}.py" for name in _KEEPING]
+    modules += (ours / "hub" / "pages").glob("*.html")
     return Ingredients(
         requirements=(locks / "server.txt").read_bytes(),
         proxy_package=(locks / "proxy" / "package.json").read_bytes(),

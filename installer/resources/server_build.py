@@ -193,11 +193,13 @@ def _drop_build_tools(revision: Path) -> None:
 def add_our_code(revision: Path, ingredients: Ingredients) -> None:
     """Put our modules, with their bytecode, our programs and settings into a revision that is already root's."""
     package = site_packages(revision) / "installer"
-    folders = {str(Path(name).parent / "__init__.py"): b"" for name in ingredients.modules}
+    folders = {str(Path(name).parent / "__init__.py"): b"" for name in ingredients.modules if name.endswith(".py")}
     for name, content in {"__init__.py": b"", **folders, **ingredients.modules}.items():
         file = package / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
+        if file.suffix != ".py":
+            continue
         # Named outright: by default it would go to where this process keeps its own (sys.pycache_prefix).
         bytecode = file.parent / "__pycache__" / f"{file.stem}.{sys.implementation.cache_tag}.pyc"
         py_compile.compile(str(file), cfile=str(bytecode), doraise=True)

@@ -13,7 +13,7 @@ from tests.system.visitor import HOST, Visitor
 
 SYSTEM_ACCOUNTS = ("jupyter", "jupyterhub-proxy", "jupyterhub-culler", "jupyterhub-build")
 SERVICES = ("jupyterhub.service", "jupyterhub-proxy.service", "jupyterhub-culler.service", "nginx.service")
-SOCKETS = ("jupyterhub-pam.socket", "jupyterhub-sudo.socket", "jupyterhub-adopt.socket")
+SOCKETS = ("jupyterhub-pam.socket", "jupyterhub-password.socket", "jupyterhub-sudo.socket", "jupyterhub-adopt.socket")
 VENV = "/opt/jupyter/.venv"
 
 # Path, type as find(1) has it, mode, owner, group.
@@ -43,6 +43,7 @@ LAYOUT = """
 /run/jupyterhub-proxy-api                   d 2750 jupyterhub-proxy jupyter
 /run/jupyterhub-proxy-api/api.sock          s  770 jupyterhub-proxy jupyter
 /run/jupyterhub-pam.sock                    s  600 jupyter jupyter
+/run/jupyterhub-password.sock               s  600 jupyter jupyter
 /run/jupyterhub-sudo.sock                   s  600 jupyter jupyter
 /run/jupyterhub-adopt.sock                  s  660 root jupyterhub-users
 /var/lib/jupyterhub                         d  700 jupyter jupyter
@@ -126,7 +127,7 @@ def test_helpers_and_units_are_roots(applied: Machine) -> None:
     assert all(re.fullmatch(r"644 root root (__main__|installer/(builder/)?\w+)\.py", line) for line in builder)
     assert len(builder) > 10
     units = find(applied, "/etc/systemd/system", "-type", "f", "-name", "jupyter*", "-printf", "%m %u %g\\n")
-    assert units == ["644 root root"] * 12
+    assert units == ["644 root root"] * 14
 
 
 def test_sudoers_are_valid(applied: Machine) -> None:

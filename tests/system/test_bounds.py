@@ -133,6 +133,7 @@ def test_sudo_helper_survives_nonsense(campus: Machine, message: str) -> None:
     "socket",
     [
         "/run/jupyterhub-pam.sock",
+        "/run/jupyterhub-password.sock",
         "/run/jupyterhub-sudo.sock",
         "/run/jupyterhub-proxy/http.sock",
         "/run/jupyterhub-proxy-api/api.sock",

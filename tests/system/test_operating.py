@@ -23,6 +23,7 @@ UNITS = (
     CULLER,
     "nginx.service",
     "jupyterhub-pam.socket",
+    "jupyterhub-password.socket",
     "jupyterhub-sudo.socket",
     "jupyterhub-adopt.socket",
 )

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.only_on("bookworm")
 
 UNITS = (
     "jupyterhub.service", "jupyterhub-proxy.service", "jupyterhub-culler.service", "nginx.service",
-    "jupyterhub-pam.socket", "jupyterhub-sudo.socket", "jupyterhub-adopt.socket", "jupyterhub-certificate.timer",
+    "jupyterhub-pam.socket", "jupyterhub-password.socket", "jupyterhub-sudo.socket", "jupyterhub-adopt.socket",
+    "jupyterhub-certificate.timer",
 )  # fmt: skip
 SECRETS = "/etc/jupyterhub/secrets"
 

@@ -103,6 +103,12 @@ def test_mistake(bad: Bad, tmp_path: Path) -> None:
             "can't work: Google tells of groups only to those who may act as an administrator of yours",
         ),
         ("{allow: {email_domains: [a.org]}}", "allow.email_domains", "is for oidc, gitlab, google, auth0 and github"),
+        ("{sign_up: closed}", "sign_up", "is for native"),
+        (
+            "{provider: native, allow: {all: true}}",
+            "allow.all",
+            "has no say: people are let in one by one (installer user approve, or add; or on the hub's page)",
+        ),
         ("{names: {prefix: x}}", "names", "is for oidc, gitlab, google, auth0, github, bitbucket and ldap"),
     ],
 )

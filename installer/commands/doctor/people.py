@@ -5,7 +5,7 @@ from __future__ import annotations
 import grp
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
@@ -39,6 +39,8 @@ def look(server: Server) -> list[Finding]:
     except KeyError:
         return [problem(AREA, f"there is no group {paths.MEMBERS_GROUP}: nobody may log in", APPLY)]
     site = server.situation.site if server.situation else None
+    if site is not None and not site.checks_passwords:
+        people = [replace(person, password=True) for person in people]  # of another kind than the account's
     rules = site.config.auth.allow if site is not None and site.checks_passwords else None
     named = (*rules.groups, *rules.admin_groups) if rules is not None else ()
     missing = [group for group in dict.fromkeys(named) if not _is_there(group)]

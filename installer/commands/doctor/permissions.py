@@ -102,6 +102,7 @@ def judge_ways(ways: Sequence[Place]) -> list[Finding]:
 
 _SOCKETS = {
     paths.PAM_SOCKET: (paths.PAM_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),
+    paths.CHANGE_SOCKET: (paths.CHANGE_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),
     paths.SUDO_SOCKET: (paths.SUDO_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),
     paths.START_SOCKET: (paths.START_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),
     paths.ACCOUNT_SOCKET: (paths.ACCOUNT_SOCKET_UNIT, 0o600, paths.HUB_USER, paths.HUB_USER),

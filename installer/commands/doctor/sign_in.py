@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from installer.commands import login_provider, sign_in
+from installer.commands import login_provider, native_people, sign_in
 from installer.commands.doctor.finding import Finding, ok, problem
 from installer.commands.doctor.server import Server
 from installer.host import paths
@@ -30,7 +30,15 @@ def look(server: Server) -> list[Finding]:
         said = (done.stderr.strip() or "the lists of people can't be read").splitlines()[-1]
         found.append(problem(AREA, f"nobody can log in: {said}", "edit the file that is named there"))
     auth = site.config.auth
+    if auth.is_native and not found:
+        return [judge_native(len([each for each in native_people.everybody() if not each.approved]))]
     return found or [judge(auth.service, site.callback_url if auth.is_oauth else "")]
+
+
+def judge_native(waiting: int) -> Finding:
+    """Say how people log in, and whether some wait to be let in."""
+    ask = f"; {waiting} wait to be let in (installer user list)" if waiting else ""
+    return ok(AREA, f"people log in with names and passwords of the hub's own{ask}")
 
 
 def judge(service: str, callback_url: str) -> Finding:
