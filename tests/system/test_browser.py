@@ -15,6 +15,8 @@ from tests.system.browser import SITE, await_kernel, chromium, listen, open_lab,
 from tests.system.machine import Machine
 from tests.system.machine_person import add_person
 
+pytestmark = pytest.mark.only_on("sid")
+
 CELL = """\
 from ipywidgets import IntSlider
 

@@ -17,7 +17,7 @@ from tests.system.machine import Machine
 from tests.system.machine_person import ADMIN, CONFIG, Person, add_person, apply
 from tests.system.visitor import Visitor, until
 
-pytestmark = pytest.mark.only_on("trixie")
+pytestmark = pytest.mark.only_on("sid")
 
 PASSWORD = "the password of all of them"
 IDLE, TAB, CELL, JOB, BEHIND, EXEMPT, SLOW = "idle", "tab", "cell", "job", "behind", "exempt", "slow"
