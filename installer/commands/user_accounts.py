@@ -324,7 +324,9 @@ def archive_home(person: Person, archive: Path) -> None:
 
 def delete_home(person: Person) -> None:
     """Delete a home: by the person, who may do so where root may not (NFS); what is left in it then, by root."""
-    run(["find", ".", "-mindepth", "1", "-delete"], user=person.name, cwd=person.home, check=False, timeout=HOURS)
+    # Not from within: root would have to get in there first.
+    inside = ["find", str(person.home), "-mindepth", "1", "-delete"]
+    run(inside, user=person.name, cwd=Path("/"), check=False, timeout=HOURS)
     if not shutil.rmtree.avoids_symlink_attacks:
         raise Problem(f"{person.home} can't be removed safely on this machine", "remove it by hand")
     try:

@@ -245,6 +245,31 @@ def test_home_that_is_not_all_archived_is_kept(campus: Machine) -> None:
     user(campus, "remove", "partly", "--delete-home")
 
 
+SQUASHED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"]
+"""root as a file server with root_squash takes it: somebody without rights to what is others'. (A real NFS server needs
+the machine's kernel, which a container hasn't got to itself; this is what the commands meet where they use one.)"""
+
+
+def test_homes_where_root_is_nobody(campus: Machine) -> None:
+    """The person's own rights are enough to archive and to delete what is in it; the directory's, to remove it, not."""
+    words = [*SQUASHED, "python3", "-m", "installer", "user"]
+    user(campus, "add", "remote", "--password-file", "-", stdin=f"{PASSWORD}\n")
+    campus.run("mkdir /home/remote/work && echo mine >/home/remote/work/notes", user="remote")
+    campus.run("chmod 1777 /home && chown games /home")
+    try:
+        archived = ["remove", "remote", "--archive-home", "/root/remote.tar.gz"]
+        kept = campus.run([*words, *archived], cwd=CHECKOUT, check=False, timeout=120)
+        assert kept.code == FAILED
+        assert "the home /home/remote can't be removed" in kept.stderr
+        assert "where root may not (NFS), remove it on the machine that it is on; the account is still" in kept.stderr
+        assert "./work/notes" in campus.run(["tar", "--list", "--file=/root/remote.tar.gz"]).stdout
+        assert campus.run(["ls", "-A", "/home/remote"], user="remote").stdout == ""
+        assert campus.run(["getent", "passwd", "remote"]).ok
+    finally:
+        campus.run("chown root /home && chmod 755 /home")
+    user(campus, "remove", "remote", "--delete-home")
+
+
 @pytest.mark.parametrize("way", ["missing", "a link"])
 def test_a_home_that_is_not_where_it_should_be(campus: Machine, way: str) -> None:
     """One that is a link is a home; without one, no server starts, and doctor says what to do."""
