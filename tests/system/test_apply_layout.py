@@ -122,7 +122,7 @@ def test_no_secret_lies_anywhere_else(applied: Machine) -> None:
 def test_helpers_and_units_are_roots(applied: Machine) -> None:
     libexec = "/opt/jupyter/libexec"
     helpers = find(applied, libexec, "-maxdepth", "1", "-type", "f", "-printf", "%m %u %g\\n")
-    assert helpers == ["755 root root"] * 4
+    assert helpers == ["755 root root"] * 5
     builder = find(applied, f"{libexec}/kernel-builder", "-type", "f", "-printf", "%m %u %g %P\\n")
     assert all(re.fullmatch(r"644 root root (__main__|installer/(builder/)?\w+)\.py", line) for line in builder)
     assert len(builder) > 10
