@@ -30,8 +30,10 @@ class SocketProvisioner(LocalProvisioner):  # type: ignore[misc]
             manager.ip = f"{tempfile.mkdtemp(prefix=PREFIX, dir=PLACE)}/kernel"
         prepared: dict[str, Any] = await super().pre_launch(**kwargs)
         if manager is not None:
+            # Julia's kernel writes the addresses of sockets as those of ports.
+            otherwise = self.kernel_spec is not None and self.kernel_spec.language == "julia"
             for port in manager.ports:
-                _expect_socket(f"{manager.ip}-{port}", f"{manager.ip}:{port}")
+                _make_way(Path(f"{manager.ip}-{port}"), Path(f"{manager.ip}:{port}") if otherwise else None)
         return prepared
 
     async def cleanup(self, restart: bool = False) -> None:
@@ -49,12 +51,13 @@ class SocketProvisioner(LocalProvisioner):  # type: ignore[misc]
         return directory if directory.name.startswith(PREFIX) else None
 
 
-def _expect_socket(connected: str, other: str) -> None:
-    """Have who connects find the socket, whichever of two names the kernel gives it.
+def _make_way(connected: Path, other: Path | None) -> None:
+    """Remove the sockets of a kernel that was killed: not every one that comes after it would.
 
-    Jupyter's is the one with a dash. Kernels that write addresses as they do with ports (Julia's, Go's) give the other
-    one; all others put their socket in the place of the link. What a kernel that was killed has left is in the way.
+    connected: where Jupyter looks for it. other: where this kernel makes it in place of that.
     """
     for path in (connected, other):
-        Path(path).unlink(missing_ok=True)
-    Path(connected).symlink_to(other)
+        if path is not None:
+            path.unlink(missing_ok=True)
+    if other is not None:
+        connected.symlink_to(other)

@@ -237,6 +237,8 @@ RS = LISTED.partition("\n\n")[2].replace("/opt/jupyter/.venv/bin/sudospawner-med
 def test_sudo() -> None:
     rules = sudo_rules.Rules("Sudo version 1.9.16p2", "", LISTED, SPAWNER, setuid=True)
     assert fine(sudo_rules.judge(rules))
+    folded = LISTED.replace("NOPASSWD: ", "NOPASSWD:\n        ")
+    assert fine(sudo_rules.judge(replace(rules, listed=folded)))
     assert fine(sudo_rules.judge(replace(rules, kind="sudo-rs 0.2.8", listed=RS)))
     assert told(sudo_rules.judge(replace(rules, listed="")), Severity.PROBLEM, "does not let", APPLY)
     more = replace(rules, listed=f"{LISTED}    (ALL : ALL) ALL\n")

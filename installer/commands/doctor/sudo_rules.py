@@ -97,9 +97,18 @@ def _allowed(listed: str, spawner: Path) -> Sequence[Finding]:
 
 
 def allowed_commands(listed: str) -> list[str]:
-    """The rules in what `sudo -l -U` says: the lines below the one that ends in a colon, each with who to be."""
+    """The rules in what `sudo -l -U` says: the lines below the one that ends in a colon, each with who to be.
+
+    sudo folds what is longer than a terminal is wide; what goes on is further in.
+    """
     _, _, below = listed.partition("may run the following commands on")
-    return [line.strip() for line in below.splitlines()[1:] if line.strip().startswith("(")]
+    rules: list[str] = []
+    for line in (line.strip() for line in below.splitlines()[1:]):
+        if line.startswith("("):
+            rules.append(line)
+        elif line and rules:
+            rules[-1] += f" {line}"
+    return rules
 
 
 def _is_ours(command: str, spawners: Set[str]) -> bool:
