@@ -95,8 +95,9 @@ def test_back_to_the_one_before(campus: Machine, grace: Visitor, thesis: Kernel)
     shown = run(campus, "diff", str(first)).stdout
     assert "      +  base_url: /jupyter/" in shown
     assert "~ unit:/etc/systemd/system/jupyterhub-culler.service changed" in shown
-    assert "    --timeout 7200 --max-age 0 --every 300" in shown
-    assert json.loads(run(campus, "diff", str(second), str(first), "--json").stdout)["counts"]["change"] == 3
+    assert "~ file:/etc/jupyterhub/culler.json changed" in shown
+    assert '"timeout": 7200' in shown
+    assert json.loads(run(campus, "diff", str(second), str(first), "--json").stdout)["counts"]["change"] == 4
     assert "      -  base_url: /jupyter/" in run(campus, "rollback", "--dry-run").stdout
     assert (managed(campus), newest(campus)) == (changed, second)
 

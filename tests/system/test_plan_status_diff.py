@@ -205,11 +205,11 @@ def test_a_new_wish_is_planned_alone(history: History) -> None:
     machine = history.machine
     machine.put("/etc/jupyterhub/installer.yaml", "culler: {timeout: 2h}\nkernels: []\n")
     planned = loaded(installer(machine, "plan", "--json"))["changes"]
-    keys = ["unit:/etc/systemd/system/jupyterhub-culler.service", "service:jupyterhub-culler.service"]
+    keys = ["file:/etc/jupyterhub/culler.json", "service:jupyterhub-culler.service"]
     assert [(change["key"], change["action"], change["drifted"]) for change in planned] == [
         (key, "change", False) for key in keys
     ]
-    assert "--timeout 7200" in "\n".join(planned[0]["diff"])
+    assert '"timeout": 7200' in "\n".join(planned[0]["diff"])
     status = loaded(installer(machine, "status", "--json", check=False))
     assert {c["name"]: c["state"] for c in status["components"] if c["state"] != "healthy"} == {"culler": "pending"}
     assert changes(installer(machine, "diff", "--json")) == {}
