@@ -231,7 +231,7 @@ def test_logs_are_where_an_admin_looks(campus: Machine, grace: Visitor) -> None:
 
     assert f"User logged in: {GRACE}" in said("--unit=jupyterhub")
     assert "jupyter" in said("--unit=jupyterhub-proxy").lower()
-    assert "stopping servers idle for 3600 s" in said("--unit=jupyterhub-culler")
+    assert "looking every 5m for servers whose time is up" in said("--unit=jupyterhub-culler")
     scope = cgroup(campus, server_pid(campus, GRACE)).split("/")[-1]
     for options in ([f"--unit={scope}"], ["--unit=jupyter-grace-*.scope"], [f"--identifier=jupyter-{GRACE}"]):
         assert "Serving notebooks from local directory: /home/grace" in said(*options)
