@@ -178,7 +178,10 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
     accounts.stop_server(person)
     try:
         accounts.rename(person, new)
-        allowed.hand_over(name, new)
+        if native_people.are_kept():
+            allowed.disown(name)  # there the name is all that somebody is known by, and the uid what is theirs
+        else:
+            allowed.hand_over(name, new)
         if site.config.auth.names.map:
             user_lists.rename_account(Path(site.config.auth.names.map), name, new)
     finally:
