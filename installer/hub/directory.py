@@ -201,7 +201,9 @@ class Directory:
     def _connect(self, dn: str | None, password: str) -> Connection:
         """A connection as somebody, or as nobody. Raises NotThem where the password isn't theirs, Trouble."""
         with ExitStack() as unless_it_works:
-            connection = unless_it_works.enter_context(_closed(self._connection(dn, password)))
+            connection = self._connection(dn, password)
+            # Not by `_closed`: what is popped below ends with this block, and a with statement's end with it.
+            unless_it_works.callback(_close, connection)
             with _translated(self.url):
                 connection.open(read_server_info=False)
                 if self.url.startswith("ldap:") and not self._settings["plain"]:
@@ -292,13 +294,18 @@ def _translated(url: str) -> Iterator[None]:
 
 @contextmanager
 def _closed(connection: Connection) -> Iterator[Connection]:
-    """A connection that is closed in the end, in good order or not."""
+    """A connection that is closed in the end."""
     try:
         yield connection
     finally:
-        line = connection.socket
-        with suppress(LDAPException, OSError):
-            connection.unbind()
-        # A line on which something went wrong ldap3 forgets, open as it is.
-        if line is not None:
-            line.close()
+        _close(connection)
+
+
+def _close(connection: Connection) -> None:
+    """End a connection, in good order or not."""
+    line = connection.socket
+    with suppress(LDAPException, OSError):
+        connection.unbind()
+    # A line on which something went wrong ldap3 forgets, open as it is.
+    if line is not None:
+        line.close()
