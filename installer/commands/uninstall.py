@@ -140,6 +140,7 @@ class _Removal:
 
     def run(self, purge: packages.Purge) -> None:
         self._step("the hub and users' servers", "stop the hub and users' servers", lambda: _stop(self._going))
+        self._step("sockets of kernels", None, uninstall_places.kernel_sockets)
         self._step("what builds have left", "end what is being built", leftovers.clear)
         self._step(f"the account {paths.SELFTEST_USER}", None, selftest.remove_account)
         seen = observe(self._going.resources)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from installer.host import paths
@@ -12,6 +15,8 @@ from installer.kernels import environment, revisions
 from installer.resources.server_build import discard
 
 _REVISION = re.compile("[0-9a-f]{12}")
+_KERNEL_SOCKETS = "jupyter-kernel-*"
+"""What installer.hub.kernel_sockets calls the directories that it makes."""
 
 
 def empty(directory: Path) -> None:
@@ -23,6 +28,26 @@ def empty(directory: Path) -> None:
 def state_files(directory: Path) -> list[Path]:
     """What the installer has written, or was told, in the admin's directory."""
     return [paths.CONFIG_FILE, *directory.glob(".*.????????.new")]
+
+
+def kernel_sockets(place: Path = Path("/tmp")) -> None:  # noqa: S108 - of users, who make them there
+    """Remove the sockets of kernels that were ended with their servers, and nothing else that somebody put there."""
+    for directory in place.glob(_KERNEL_SOCKETS):
+        try:
+            handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            with os.scandir(handle) as entries:
+                names = [entry.name for entry in entries]
+            for name in names:
+                mode = os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode
+                if stat.S_ISSOCK(mode) or stat.S_ISLNK(mode):
+                    os.unlink(name, dir_fd=handle)
+        finally:
+            os.close(handle)
+        with suppress(OSError):
+            directory.rmdir()
 
 
 def _nothing(_: Path) -> None:
