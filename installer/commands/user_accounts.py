@@ -215,16 +215,10 @@ def _refuse_closed_skeleton() -> None:
 
 def _copy_skeleton(name: str, home: Path) -> None:
     """Put the admin's files into a new home: as the person, since what is in a home is never root's to write."""
-    if paths.SKELETON.is_dir():
-        words = [
-            "cp",
-            "--recursive",
-            "--no-dereference",
-            "--preserve=mode,timestamps",
-            "--",
-            f"{paths.SKELETON}/.",
-            ".",
-        ]
+    # One by one: a copy of the directory itself would have the home open to whom that is.
+    given = [str(path) for path in sorted(paths.SKELETON.iterdir())] if paths.SKELETON.is_dir() else []
+    if given:
+        words = ["cp", "--recursive", "--no-dereference", "--preserve=mode,timestamps", "--", *given, "."]
         run(words, user=name, cwd=home, what=f"{name} was added, but {paths.SKELETON} can't be copied to {home}")
 
 
