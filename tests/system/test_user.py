@@ -254,7 +254,7 @@ def test_homes_where_root_is_nobody(campus: Machine) -> None:
     """The person's own rights are enough to archive and to delete what is in it; the directory's, to remove it, not."""
     words = [*SQUASHED, "python3", "-m", "installer", "user"]
     user(campus, "add", "remote", "--password-file", "-", stdin=f"{PASSWORD}\n")
-    campus.run("mkdir /home/remote/work && echo mine >/home/remote/work/notes", user="remote")
+    campus.run("mkdir /home/remote/thesis && echo mine >/home/remote/thesis/notes", user="remote")
     campus.run("chmod 1777 /home && chown games /home")
     try:
         archived = ["remove", "remote", "--archive-home", "/root/remote.tar.gz"]
@@ -262,7 +262,7 @@ def test_homes_where_root_is_nobody(campus: Machine) -> None:
         assert kept.code == FAILED
         assert "the home /home/remote can't be removed" in kept.stderr
         assert "where root may not (NFS), remove it on the machine that it is on; the account is still" in kept.stderr
-        assert "./work/notes" in campus.run(["tar", "--list", "--file=/root/remote.tar.gz"]).stdout
+        assert "./thesis/notes" in campus.run(["tar", "--list", "--file=/root/remote.tar.gz"]).stdout
         assert campus.run(["ls", "-A", "/home/remote"], user="remote").stdout == ""
         assert campus.run(["getent", "passwd", "remote"]).ok
     finally:
