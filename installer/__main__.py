@@ -6,8 +6,6 @@ Until it knows the Python it runs on: standard library alone, in a grammar that 
 import os
 import sys
 
-from installer import preflight
-
 UNPRIVILEGED = ("config",)
 """Commands that only read what anyone may read."""
 
@@ -16,6 +14,8 @@ def main():
     # type: () -> int
     """Run the command line; returns the exit code."""
     prepare_process()
+    from installer import preflight
+
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     only_asks = command in ("", *UNPRIVILEGED) or "-h" in sys.argv or "--help" in sys.argv
     try:
@@ -58,7 +58,7 @@ def refuse(what, hint):
 
 def prepare_process():
     # type: () -> None
-    """Make this process independent of who started it: umask, and standard streams that may be closed."""
+    """Make this process independent of who started it: umask, standard streams that may be closed, bytecode."""
     # Directories that packages and tools make on the way are for everybody, whatever the admin's umask.
     os.umask(0o022)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
@@ -69,6 +69,10 @@ def prepare_process():
             if null != number:
                 os.close(null)
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+    # In a person's checkout, root's files would be in that person's way. Those of the very start are removed later.
+    checkout = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    if getattr(sys, "pycache_prefix", None) is None and os.stat(checkout).st_uid != os.geteuid():
+        sys.dont_write_bytecode = True
 
 
 def without_environment(dry_run):
@@ -92,11 +96,14 @@ def in_own_environment():
     # type: () -> int
     """Go on in the private environment, where the libraries are; on the way there, nothing returns."""
     from installer.bootstrap import ensure_environment
-    from installer.host.errors import Problem
 
     try:
         ensure_environment(root=os.geteuid() == 0)
-    except Problem as problem:
+    except Exception as problem:
+        from installer.host.errors import Problem
+
+        if not isinstance(problem, Problem):
+            raise
         lines = ["error: " + problem.what] + ["  " + line for line in problem.detail.splitlines()]
         sys.stderr.write("\n".join([*lines, "hint: " + problem.hint, ""]))
         return int(problem.exit_code)

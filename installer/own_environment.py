@@ -28,8 +28,19 @@ _STALE_LISTS = (
 )
 
 
-def build_alone(environment: Path, root: bool) -> None:
+def build_alone(path: str, root: bool) -> None:
     """Build it, unless another installer that we wait for has done so; then remove those of other versions."""
+    environment = Path(path)
+    try:
+        _build_alone(environment, root)
+    except OSError as error:
+        raise Problem(
+            f"the installer's private environment can't be written: {error}",
+            f"make room or mend the directory's rights (see `df -h` and `ls -ld {environment.parent}`)",
+        ) from error
+
+
+def _build_alone(environment: Path, root: bool) -> None:
     environment.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     # Readable: an account without rights runs the builder of kernels in it.
     environment.parent.chmod(0o755)

@@ -4,7 +4,6 @@ Standard library alone, and it parses on an old Python, since it is what tells t
 """
 
 import os
-import re
 import sys
 
 OLDEST_PYTHON = (3, 10)
@@ -57,6 +56,8 @@ def check_machine():
 def behind_another_proxy(config):
     # type: (str) -> bool
     """Whether the config may say `tls.mode: off`, so that the web's ports are another's. (It is read in full later.)"""
+    import re  # noqa: PLC0415 - of no use to most starts
+
     try:
         with open(config, encoding="utf-8", errors="replace") as stream:
             return re.search("\\bmode[\"']?:\\s*[\"']?off\\b", stream.read(1 << 20)) is not None

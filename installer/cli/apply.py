@@ -113,25 +113,28 @@ def summary(situation: Situation, applied: Applied) -> list[str]:
 def _login_lines(site: Site) -> list[str]:
     """Who logs in how."""
     if site.config.auth.is_native:
-        from installer.commands.login_provider import notes  # noqa: PLC0415
-
         return [
             "  log in    with names and passwords of the hub's own; let people in on its page, or:",
             "            sudo python3 -m installer user add NAME, user approve NAME",
-            *(f"            [yellow]{escape(note)}[/]" for note in notes(site)),
+            *_notes(site),
         ]
     if not site.config.auth.is_elsewhere:
         return [
             f"  log in    members of the group {paths.MEMBERS_GROUP}, with the password they have on this machine;",
             "            add one: sudo python3 -m installer user add NAME",
+            *_notes(site),
         ]
+    return [
+        f"  log in    with {escape(site.config.auth.service)}: whom auth.allow in {paths.CONFIG_FILE} lets in",
+        *_notes(site),
+    ]
+
+
+def _notes(site: Site) -> list[str]:
     # An HTTP client, which a run with nothing to do needn't wait for.
     from installer.commands.login_provider import notes  # noqa: PLC0415
 
-    return [
-        f"  log in    with {escape(site.config.auth.service)}: whom auth.allow in {paths.CONFIG_FILE} lets in",
-        *(f"            [yellow]{escape(note)}[/]" for note in notes(site)),
-    ]
+    return [f"            [yellow]{escape(note)}[/]" for note in notes(site)]
 
 
 def _certificate_lines(situation: Situation, degraded: Mapping[str, str]) -> list[str]:

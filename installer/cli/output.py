@@ -1,44 +1,63 @@
-"""How the installer talks: colours and progress on a terminal, plain lines where it is piped."""
+"""How the installer talks: colours and progress on a terminal, plain lines where it is piped.
+
+What draws colours takes as long to import as a small command does: it comes with the first line that may have any.
+"""
 
 from __future__ import annotations
 
-import errno
 import json
-import re
 import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-
+from installer.cli.harmless import harmless
 from installer.engine.plan import Action, Change
 from installer.host.errors import Problem
+
+if TYPE_CHECKING:
+    from installer.cli.console import Console
 
 SYMBOLS = {Action.CREATE: "[green]+[/]", Action.CHANGE: "[yellow]~[/]", Action.REMOVE: "[red]-[/]"}
 
 
-# What else a terminal acts on: packages' output and names are among what is printed.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+class _Stream:
+    """Standard output, or standard error."""
 
+    def __init__(self, *, stderr: bool = False) -> None:
+        self._stderr = stderr
 
-class _Console(Console):
     def print(self, *objects: object, **options: Any) -> None:  # noqa: ANN401 - rich's own are of all types
-        """Print texts without characters that would move the cursor, set titles, or fill the clipboard."""
-        super().print(*(_CONTROL.sub("\ufffd", each) if isinstance(each, str) else each for each in objects), **options)
+        """Print lines in rich's markup."""
+        self._console.print(*objects, **options)
 
-    def on_broken_pipe(self) -> None:
-        """Leave to the caller what is to happen when nobody reads on (rich would end the process)."""
-        raise BrokenPipeError(errno.EPIPE, "nobody reads on")
+    def say(self, line: str) -> None:
+        """Print a line as it is."""
+        print(harmless(line), file=sys.stderr if self._stderr else sys.stdout)
+
+    def input(self, question: str) -> str:
+        """Ask a person. Raises EOFError where the input has come to its end."""
+        return self._console.input(question, markup=False)
+
+    @cached_property
+    def _console(self) -> Console:
+        from installer.cli.console import Console  # noqa: PLC0415 - see above
+
+        return Console(stderr=self._stderr)
 
 
-# soft_wrap: a long line is the terminal's to fold; folded by us it couldn't be searched or copied when piped.
-# emoji: ":x:" in a file's diff is what it says.
-out = _Console(highlight=False, soft_wrap=True, emoji=False)
-err = _Console(highlight=False, soft_wrap=True, emoji=False, stderr=True)
+out = _Stream()
+err = _Stream(stderr=True)
+
+
+def escape(text: str) -> str:
+    """A text in rich's markup."""
+    from rich.markup import escape as escaped  # noqa: PLC0415 - see above
+
+    return escaped(text)
 
 
 def complain(problem: Problem) -> None:
@@ -124,7 +143,7 @@ def terminal() -> bool:
 def agreed(question: str) -> bool:
     """Ask a person; Enter is yes, and the end of the input no."""
     try:
-        return out.input(f"{question} [Y/n] ", markup=False).strip().lower() in {"", "y", "yes"}
+        return out.input(f"{question} [Y/n] ").strip().lower() in {"", "y", "yes"}
     except EOFError:
         out.print()
         return False
@@ -133,7 +152,7 @@ def agreed(question: str) -> bool:
 def sure(question: str) -> bool:
     """Ask a person about what can't be taken back; Enter and the end of the input are no."""
     try:
-        return out.input(f"{question} [y/N] ", markup=False).strip().lower() in {"y", "yes"}
+        return out.input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:
         out.print()
         return False

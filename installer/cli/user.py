@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from installer.cli import output, user_allowed, user_sign_ups
 from installer.cli.arguments import Commands, add_verb
-from installer.commands import native_people, user, user_accounts, user_admin, user_import, user_list
+from installer.commands import allowed, native_people, user, user_accounts, user_admin, user_import, user_list
 from installer.commands.alone import alone
 from installer.config.load import load
 from installer.host import paths
@@ -97,6 +97,8 @@ def run_add(arguments: argparse.Namespace) -> int:
         added = user.add(arguments.name, arguments.group, password, once=arguments.one_time)
     # Before anything else can go wrong: it is shown once.
     _tell_added(added)
+    if added.changed:
+        output.out.print(*user_allowed.lines(allowed.ask(added.name, (), (), ())), sep="\n")
     if arguments.admin:
         _appoint(arguments.name)
     return ExitCode.DONE
@@ -106,9 +108,9 @@ def _tell_added(added: user.Added) -> None:
     if not added.changed:
         output.out.print(f"{escape(added.name)} is in already: nothing to do.")
     elif not added.made:
-        output.out.print(f"{escape(added.name)} may log in, with the password of the account.")
+        output.out.print(f"{escape(added.name)} is a member now, with the password of the account.")
     else:
-        output.out.print(f"The account {escape(added.name)} was made, and may log in.")
+        output.out.print(f"The account {escape(added.name)} was made.")
     _tell(added.password)
 
 
@@ -132,13 +134,17 @@ def _appoint(name: str) -> None:
 
 
 def run_reset_password(arguments: argparse.Namespace) -> int:
-    """Give a new password."""
+    """Give a new password; exit with 3 where the hub can't be told of it."""
     password = _password(arguments.password_file)
     with alone("user reset-password"):
-        made = user.reset_password(arguments.name, password, once=arguments.one_time)
-    output.out.print(f"{escape(arguments.name)} has a new password.")
-    _tell(made)
-    return ExitCode.DONE
+        reset = user.reset_password(arguments.name, password, once=arguments.one_time)
+    ended = "" if reset.trouble else ", and is logged in nowhere any more"
+    output.out.print(f"{escape(arguments.name)} has a new password{ended}.")
+    _tell(reset.password)
+    if reset.trouble is None:
+        return ExitCode.DONE
+    output.complain(reset.trouble)
+    return ExitCode.DEGRADED
 
 
 def _tell(password: str | None) -> None:
@@ -282,6 +288,9 @@ def run_list(arguments: argparse.Namespace) -> int:
             facts = [line.server or "?", "admin" if line.admin else "", " ".join(line.groups), identity]
             if line.disk is not None:
                 facts.insert(1, f"{line.disk / 1e6:.0f} MB")
+            if line.disk_used is not None:
+                most = f" of {line.disk_limit / 1e6:.0f}" if line.disk_limit else ""
+                facts.insert(1, f"disk {line.disk_used / 1e6:.0f}{most} MB")
             uid = "no account" if line.uid is None else str(line.uid)
             told = "  ".join(fact for fact in facts if fact)
             output.out.print(f"[bold]{escape(line.name):<24}[/] {uid:<10} {line.state:<9} {seen:<16} {escape(told)}")

@@ -10,8 +10,6 @@ from installer.commands.kernel_situation import KernelSituation
 from installer.host import paths
 from installer.kernels import gc, revisions
 
-KEPT = gc.KEPT
-
 
 @dataclass(frozen=True)
 class Collected:

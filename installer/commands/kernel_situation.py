@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+from installer.config import edit
 from installer.config.load import load_file, load_text
 from installer.config.models import Config, KernelEntry
 from installer.engine.store import Generation, Store
 from installer.host import paths
 from installer.host.errors import ConfigProblem, Problem
 from installer.kernels import revisions
-from installer.kernels.request import KernelRequest, read_request
+from installer.kernels.lock import Lock
+from installer.kernels.request import KernelRequest, as_written, read_request
 from installer.resources.kinds import KINDS
 
 
@@ -46,6 +49,12 @@ class KernelSituation:
         """The same with another text of the config, which has to be a good one. Raises ConfigProblem."""
         return replace(self, config=load_text(paths.CONFIG_FILE, text), text=text)
 
+    def with_entry(self, entry: str | dict[str, Any]) -> KernelSituation:
+        """The same with a kernel's entry as it is given, be it new or another one. Raises ConfigProblem."""
+        if any(as_written(there) == entry for there in self.config.kernels):
+            return self
+        return self.with_text(edit.with_kernel(self.text, entry))
+
 
 def look(*, to_change: bool = False) -> KernelSituation:
     """Read the config and the newest generation. Raises ConfigProblem, Problem.
@@ -67,3 +76,9 @@ def in_use(request: KernelRequest) -> revisions.Completed | None:
     """What is known of the revision that Jupyter is pointed at for a kernel; None where that isn't one of it."""
     prefix = revisions.linked(request.kernelspec)
     return revisions.completed(prefix) if prefix is not None and prefix.parent.name == request.name else None
+
+
+def former_lock(request: KernelRequest) -> Lock | None:
+    """The exact packages of that revision; None where there is none. Raises Problem where its lock is damaged."""
+    prefix = revisions.linked(request.kernelspec)
+    return revisions.lock_of(prefix).lock if prefix is not None and in_use(request) else None

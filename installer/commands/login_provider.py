@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import grp
 import ssl
 
 import httpx
 
-from installer.commands.directory import ask_directory
+from installer.commands.directory import Told, ask_directory
 from installer.config.auth_values import WELL_KNOWN
 from installer.features.site import Site
 from installer.host import paths
@@ -15,8 +16,8 @@ from installer.host.errors import Problem
 _PATIENCE = 5.0
 
 
-def ask_provider(site: Site) -> str | None:
-    """Why nobody can log in just now, as far as the provider tells (one line); else None.
+def ask_provider(site: Site) -> Told:
+    """Whether people can log in just now, as far as the provider tells.
 
     Raises Problem where a discovery document says that it is another's: then nobody is to be let in on its word.
     """
@@ -24,10 +25,13 @@ def ask_provider(site: Site) -> str | None:
     if auth.provider == "ldap":
         return ask_directory(site)
     issuer = auth.issued_by
-    if issuer is None:
-        return None
+    return Told() if issuer is None else Told(_ask_issuer(issuer, auth.ca_file))
+
+
+def _ask_issuer(issuer: str, ca_file: str | None) -> str | None:
+    """Ask for the discovery document. Raises Problem."""
     at = issuer.rstrip("/") + WELL_KNOWN
-    context = ssl.create_default_context(cafile=auth.ca_file)
+    context = ssl.create_default_context(cafile=ca_file)
     try:
         with httpx.Client(verify=context, timeout=_PATIENCE, trust_env=False) as client:
             answer = client.get(at)
@@ -57,11 +61,37 @@ def notes(site: Site) -> list[str]:
     if auth.is_native and not site.admin_users:
         return ["nobody is a hub admin: name some in hub.admin_users, and add them: installer user add NAME"]
     if not auth.is_elsewhere:
-        return []
+        return [no_group(group, "this machine has no such group") for group in groups_not_here(site)]
     said = [f"the login provider has to know where people come back to: {site.callback_url}"] if auth.is_oauth else []
-    trouble = ask_provider(site)
-    if trouble is not None:
-        said.append(f"nobody can log in yet: {trouble}")
+    told = ask_provider(site)
+    if told.trouble is not None:
+        said.append(f"nobody can log in yet: {told.trouble}")
+    said += [no_group(group, nobody_in_it(site)) for group in told.lacks]
     if not site.admin_users and not auth.allow.file and not auth.allow.admin_groups:
         said.append("nobody is a hub admin: name some in hub.admin_users (accounts), or auth.allow.admin_groups")
     return said
+
+
+def groups_not_here(site: Site) -> list[str]:
+    """Groups that auth.allow names where it is about groups of this machine, and that there are not."""
+    allow = site.config.auth.allow
+    named = dict.fromkeys((*allow.groups, *allow.admin_groups)) if site.checks_passwords else {}
+    return [group for group in named if not _is_there(group)]
+
+
+def no_group(group: str, why: str) -> str:
+    """Say that a rule lets nobody in. why: a clause."""
+    return f"auth.allow names the group {group}, and {why}"
+
+
+def nobody_in_it(site: Site) -> str:
+    """What the directory says of such a group."""
+    return f"{site.config.auth.service} shows no such group that has anybody in it"
+
+
+def _is_there(group: str) -> bool:
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        return False
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from installer.commands import branding, culler, first_admin, keeping, limits, notify, shared, sign_in, tls
+from installer.commands import branding, culler, disk_quotas, first_admin, keeping, limits, notify, shared, sign_in, tls
 from installer.config.load import Loaded, load_file
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -52,6 +52,7 @@ def look(keep: Sequence[str] = ()) -> Situation:
     tls.refuse_unfit(situation.site)
     sign_in.refuse_unfit(situation.site)
     limits.refuse_unfit(situation.site)
+    disk_quotas.refuse_unfit(situation.site)
     return situation
 
 

@@ -58,8 +58,19 @@ def add(name: str, groups: Sequence[str] = (), password: str | None = None, *, o
     return Added(name, made=False, changed=any(changed))
 
 
+@dataclass(frozen=True)
+class Reset:
+    """A new password. password: the one that was made up, if any. trouble: why logins with the old one go on, if so."""
+
+    password: str | None
+    trouble: Problem | None
+
+
 def disable(name: str) -> bool:
-    """Let somebody in no more, and end their server; account and files stay. Whether they were in. Raises Problem."""
+    """Let somebody in no more, and end their server and logins; account and files stay. Raises Problem.
+
+    Returns whether they were in.
+    """
     person = accounts.existing(name)
     _refuse_first_admin(name)
     if name not in accounts.members(paths.MEMBERS_GROUP) | accounts.members(paths.DISABLED_GROUP):
@@ -69,6 +80,7 @@ def disable(name: str) -> bool:
     accounts.stop_server(person)
     with user_hub.connect() as hub:
         user_hub.stop(hub, name)
+        user_hub.end_logins(hub, name)
     return changed
 
 
@@ -96,20 +108,35 @@ def add_without_password(name: str, groups: Sequence[str]) -> None:
     accounts.create(accounts.checked_name(name), accounts.checked_groups(groups))
 
 
-def reset_password(name: str, password: str | None, *, once: bool = False) -> str | None:
-    """Set a password; returns the one that was made up, where none was given. Raises Problem.
+def reset_password(name: str, password: str | None, *, once: bool = False) -> Reset:
+    """Set a password, and end what somebody was logged in by with the old one; servers go on. Raises Problem.
 
-    once: whether another has to be chosen at the next login.
+    password: the one that is set; one that is made up, where None. once: whether another has to be chosen at the next
+    login.
     """
     word = password or new_password()
-    if accounts.find(name) is None and native_people.find(name) is not None:
-        accounts.set_passwords({name: word}, once=once)  # of somebody who has not been here yet
-        return None if password else word
-    person = accounts.existing(name)
-    if name not in accounts.members(paths.MEMBERS_GROUP) | accounts.members(paths.DISABLED_GROUP):
-        raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", f"set it by hand: sudo passwd {person.name}")
+    # Of the hub's own names, somebody may not have been here yet.
+    if accounts.find(name) is not None or native_people.find(name) is None:
+        person = accounts.existing(name)
+        if name not in accounts.members(paths.MEMBERS_GROUP) | accounts.members(paths.DISABLED_GROUP):
+            raise Problem(
+                f"{name} is not a member of {paths.MEMBERS_GROUP}", f"set it by hand: sudo passwd {person.name}"
+            )
     accounts.set_passwords({name: word}, once=once)
-    return None if password else word
+    return Reset(None if password else word, _trouble_ending_logins(name))
+
+
+def _trouble_ending_logins(name: str) -> Problem | None:
+    """End them; why that can't be, since a password that was made up has to be shown all the same."""
+    try:
+        with user_hub.connect() as hub:
+            user_hub.end_logins(hub, name)
+    except Problem as trouble:
+        return Problem(
+            f"{name} has the new password, and who is logged in stays so: {trouble.what}",
+            f"once the hub answers: sudo python3 -m installer user reset-password {name}",
+        )
+    return None
 
 
 def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, delete_home: bool = False) -> bool:

@@ -65,6 +65,13 @@ def forget(hub: HubApi, name: str) -> bool:
     return answer.status_code == httpx.codes.NO_CONTENT
 
 
+def end_logins(hub: HubApi, name: str) -> None:
+    """Log somebody out everywhere, and delete their tokens; a server that runs goes on. Raises Problem."""
+    hub.request(
+        "DELETE", f"/users/{quote(name, safe='')}/logins", expect=(httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND)
+    )
+
+
 def stop(hub: HubApi, name: str) -> None:
     """Stop somebody's server, if one runs, and wait until it is gone. Raises Problem."""
     server = f"/users/{quote(name, safe='')}/server"

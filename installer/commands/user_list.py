@@ -6,10 +6,10 @@ import grp
 import os
 import pwd
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from installer.commands import allowed, native_people, user_hub
+from installer.commands import allowed, disk_quotas, native_people, user_hub
 from installer.commands import user_accounts as accounts
 from installer.commands.user_hub import Known
 from installer.host import paths
@@ -29,6 +29,8 @@ class Line:
     or "no member": somebody the hub remembers, who may not log in.
     groups: but for their own, and the hub's. admin, last_activity, server: None where the hub was not to be asked.
     disk: bytes in the home; None where they were not added up, or can't be.
+    disk_used, disk_limit: bytes that are theirs on the file system of their home, and that they may have at most; None
+    where that has no quotas, or the config limits nobody's disk.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Line:
     home: str | None
     identity: str | None = None
     disk: int | None = None
+    disk_used: int | None = None
+    disk_limit: int | None = None
 
 
 def lines(*, disk: bool) -> tuple[list[Line], Problem | None]:
@@ -78,6 +82,7 @@ def lines(*, disk: bool) -> tuple[list[Line], Problem | None]:
                 identity=identities.get(name),
             )
         )
+    found = _with_quotas(found)
     return (_with_disk(found) if disk else found), trouble
 
 
@@ -89,9 +94,17 @@ def _state(name: str, inside: frozenset[str], outside: frozenset[str], asked: na
     return "approved" if asked.approved else "waiting"
 
 
+def _with_quotas(found: Sequence[Line]) -> list[Line]:
+    quotas = disk_quotas.of(line.name for line in found if line.uid is not None)
+    return [
+        replace(line, disk_used=quota.bytes, disk_limit=quota.most) if (quota := quotas.get(line.name)) else line
+        for line in found
+    ]
+
+
 def _with_disk(found: Sequence[Line]) -> list[Line]:
     homes = sorted({line.home for line in found if line.home and not Path(line.home).is_symlink()})
     words = ["du", "--summarize", "--one-file-system", "--block-size=1", "--null", "--", *homes]
     told = run(words, check=False, timeout=_DU_SECONDS).stdout if homes else ""
     sizes = {home: int(size) for size, _, home in (line.partition("\t") for line in told.split("\0") if line)}
-    return [Line(**{**vars(line), "disk": sizes.get(line.home or "")}) for line in found]
+    return [replace(line, disk=sizes.get(line.home or "")) for line in found]

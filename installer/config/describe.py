@@ -24,6 +24,7 @@ class Key:
 
     choices: the words it takes, where it takes no others.
     default: as the file would have it; None where `unset` says what happens without the key.
+    along: for a key of a section: other keys that it is nothing without, by example.
     beside: for a key in the entries of a list or mapping: what an entry can't go without, by example.
     called: for a key in the entries of a mapping: the name of one, by example.
     """
@@ -35,6 +36,7 @@ class Key:
     unset: str | None
     description: str
     example: object
+    along: Mapping[str, object]
     beside: Mapping[str, object] | None = None
     called: str | None = None
 
@@ -48,7 +50,7 @@ class Key:
     def set_to(self, value: object) -> str:
         """Write a whole config file, on one line, that sets the key and no more than has to go with it."""
         if self.beside is None:
-            return nested(self.path, value)
+            return nested(self.path[:-1], {**self.along, self.path[-1]: value})
         entry = {**self.beside, self.path[-1]: value}
         return nested(self.path[:-1], [entry] if self.called is None else {self.called: entry})
 
@@ -191,13 +193,14 @@ def _keys_of(model: type[Section], path: tuple[str, ...], *, in_entries: bool = 
         if _is_section(field.annotation):
             yield from _keys_of(field.annotation, (*path, name))
         else:
-            yield _key(field, hints[name], (*path, name), model.beside(name) if in_entries else None)
+            yield _key(field, hints[name], (*path, name), model.along(name), model.beside(name) if in_entries else None)
 
 
 def _key(
     field: FieldInfo,
     hint: Any,  # noqa: ANN401 - a type hint has no type
     path: tuple[str, ...],
+    along: Mapping[str, object],
     beside: Mapping[str, object] | None,
 ) -> Key:
     extra = field.json_schema_extra
@@ -214,6 +217,7 @@ def _key(
         unset=None if unset is None else str(unset),
         description=field.description,
         example=field.examples[0],
+        along=along,
         beside=beside,
         called=mappings().get(path[:-1]) if beside is not None else None,
     )

@@ -61,6 +61,15 @@ Memory = Annotated[
 ]
 """Bytes, written with a unit in the file."""
 
+Disk = Annotated[
+    int,
+    Kind("an amount of disk space such as 20G", f"{_SIZE_RULES} {_WITHOUT}"),
+    BeforeValidator(size),
+    PlainSerializer(size_text),
+    WithJsonSchema({"type": "string", "pattern": f"^({WITHOUT_LIMIT}|{_SIZE})$"}),
+]
+"""The same, of a disk."""
+
 Swap = Annotated[
     int,
     Kind("an amount of swap such as 1G", f"{_SIZE_RULES} Only `0`, which is none, goes without a unit. {_WITHOUT}"),

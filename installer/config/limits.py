@@ -9,13 +9,16 @@ from pydantic import AfterValidator, BeforeValidator, model_serializer, model_va
 
 from installer.config.app_values import group_name
 from installer.config.kinds import Kind, Unfit
-from installer.config.limit_values import UNLIMITED, Cpus, Memory, OpenFiles, Share, Swap, Tasks, size_text
+from installer.config.limit_values import UNLIMITED, Cpus, Disk, Memory, OpenFiles, Share, Swap, Tasks, size_text
 from installer.config.section import Section, setting
 from installer.config.tls_values import Switch
 from installer.config.values import Duration, account_name
 
 LEAST_MEMORY = 256 << 20
 """A server takes 110 MB, a kernel 60; with less than this, nobody gets far enough to be told why it ended."""
+LEAST_DISK = 64 << 20
+"""What JupyterLab, a kernel and a browser's settings keep in a home, and something to work with."""
+_LEAST = {"memory": LEAST_MEMORY, "memory_soft": LEAST_MEMORY, "disk": LEAST_DISK}
 _LEAST_RUNTIME = 60
 
 _ROWS: Mapping[str, tuple[str, object]] = {
@@ -32,6 +35,11 @@ _ROWS: Mapping[str, tuple[str, object]] = {
     "cpu": ("The most CPU time: `2` is two CPUs at work all the time.", 2),
     "cpu_share": ("Their share of the CPUs while others want them too.", 200),
     "io_share": ("Their share of the disks while others want them too.", 200),
+    "disk": (
+        "The most disk space that their files may take up on the file system of their home, which has to have "
+        "[quotas](../how-to/disk-quotas.md) switched on.",
+        "20G",
+    ),
     "tasks": ("The most processes and threads.", 4096),
     "open_files": ("The most files that each process may have open.", 16384),
     "core_dumps": ("Whether a process that crashes may write its memory to a file.", True),
@@ -46,20 +54,15 @@ def _limit(name: str, default: object = None, unset: str | None = None) -> Any: 
 
 
 def _judge(limits: Default | Particular) -> None:
-    if limits.memory is not None and limits.memory < LEAST_MEMORY:
-        raise Unfit(
-            "less than a server needs to start",
-            size_text(LEAST_MEMORY),
-            expected=f"{size_text(LEAST_MEMORY)} or more",
-            below=("memory",),
-        )
-    if limits.memory_soft is not None and limits.memory_soft < LEAST_MEMORY:
-        raise Unfit(
-            "less than a server needs to start",
-            size_text(LEAST_MEMORY),
-            expected=f"{size_text(LEAST_MEMORY)} or more",
-            below=("memory_soft",),
-        )
+    for key, least in _LEAST.items():
+        said = getattr(limits, key)
+        if said is not None and said < least:
+            raise Unfit(
+                "less than a server needs to start",
+                size_text(least),
+                expected=f"{size_text(least)} or more",
+                below=(key,),
+            )
     if limits.memory is not None and limits.memory_soft is not None and limits.memory_soft > limits.memory:
         raise Unfit("more than memory", expected=f"at most {size_text(limits.memory)}", below=("memory_soft",))
     if limits.runtime is not None and 0 < limits.runtime < _LEAST_RUNTIME:
@@ -75,6 +78,7 @@ class Default(Section):
     cpu: Cpus = _limit("cpu", UNLIMITED)
     cpu_share: Share = _limit("cpu_share", 100)
     io_share: Share = _limit("io_share", 100)
+    disk: Disk = _limit("disk", UNLIMITED)
     tasks: Tasks = _limit("tasks", 2048)
     open_files: OpenFiles = _limit("open_files", 65536)
     core_dumps: Switch = _limit("core_dumps", default=False)
@@ -95,6 +99,7 @@ class Particular(Section):
     cpu: Cpus | None = _limit("cpu", unset=_AS_WITHOUT)
     cpu_share: Share | None = _limit("cpu_share", unset=_AS_WITHOUT)
     io_share: Share | None = _limit("io_share", unset=_AS_WITHOUT)
+    disk: Disk | None = _limit("disk", unset=_AS_WITHOUT)
     tasks: Tasks | None = _limit("tasks", unset=_AS_WITHOUT)
     open_files: OpenFiles | None = _limit("open_files", unset=_AS_WITHOUT)
     core_dumps: Switch | None = _limit("core_dumps", unset=_AS_WITHOUT)

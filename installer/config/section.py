@@ -29,3 +29,9 @@ class Section(BaseModel):
         return {
             key: field.examples[0] for key, field in cls.model_fields.items() if field.is_required() and field.examples
         }
+
+    @classmethod
+    def along(cls, name: str) -> dict[str, object]:
+        """For a section that there is once: other keys that a key is nothing without, by example."""
+        del name
+        return {}

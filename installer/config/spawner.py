@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
+from installer.config.kinds import Unfit
 from installer.config.section import Section, setting
 from installer.config.spawner_values import VariableNames
 from installer.config.tls_values import Switch
@@ -36,6 +39,21 @@ class Spawner(Section):
         "(`c.Spawner.environment`); those that say how programs are found and loaded are never among them.",
         example=["HTTPS_PROXY", "NO_PROXY"],
     )
+
+    @classmethod
+    def along(cls, name: str) -> dict[str, object]:
+        """What has to be said for a key to mean anything."""
+        return {} if name == "kind" else {"kind": "systemd"}
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Spawner:
+        # Whoever asks for a server that can't become another account must not believe to have it.
+        for name in ("private_tmp", "no_new_privileges", "environment"):
+            if self.by_sudo and getattr(self, name):
+                raise Unfit(
+                    "of no effect with kind sudo", expected="kind: systemd beside it, or no such key", below=(name,)
+                )
+        return self
 
     @property
     def by_sudo(self) -> bool:

@@ -6,14 +6,14 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from installer.engine.plan import Plan
 from installer.engine.resource import Attributes
 from installer.host import files
 from installer.host.errors import Problem
 
-_RECORDS = TypeAdapter(dict[str, dict[str, str | int | bool]])
+_RECORDS = TypeAdapter(dict[str, dict[str, str | int | bool]], config=ConfigDict(defer_build=True))
 
 
 class Found:

@@ -171,12 +171,13 @@ class Store:
     def generation(self, number: int) -> Generation:
         """Read one. Raises Problem where it is missing, damaged, or written by a newer version."""
         path = self._file(number)
+        data = b""
         try:
             data = path.read_bytes()
-            if _format(data) > FORMAT:
-                raise newer(path)
             return Generation.model_validate_json(data)
         except (OSError, ValueError) as error:
+            if _is_newer(data):
+                raise newer(path) from None
             raise damaged(path, str(error).splitlines()[0]) from error
 
     def forget(self, number: int) -> None:
@@ -315,10 +316,13 @@ def newer(path: Path) -> Problem:
     return Problem(f"{path} was written by a newer version of the installer", "run that version, or a newer one")
 
 
-def _format(data: bytes) -> int:
-    """The format that a generation's file says it has; that of those which were written before it was said."""
-    said = json.loads(data)
-    return said.get("format", FORMAT) if isinstance(said, dict) and isinstance(said.get("format", 0), int) else FORMAT
+def _is_newer(data: bytes) -> bool:
+    """Whether a generation's file says that it has a format of a newer version."""
+    try:
+        said = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and isinstance(said.get("format"), int) and said["format"] > FORMAT
 
 
 def now() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from installer.config.apps import App
 from installer.config.auth import Allow, Auth
 from installer.config.branding import Branding
+from installer.config.limits import Default, Limits
 from installer.config.models import Backup, Config, Hub, Notify, Tls
 from installer.config.shared import SharedDirectory
 from installer.engine.resource import Resource
@@ -24,6 +25,7 @@ from installer.host.nginx import Sites
 from installer.kernels.request import read_requests
 from installer.resources.account import Account, Group, Membership
 from installer.resources.directory import Directory
+from installer.resources.disk_quotas import DiskQuotas
 from installer.resources.file import File
 from installer.resources.hub_database import HubDatabase
 from installer.resources.kernel import Kernel
@@ -42,6 +44,7 @@ _EXAMPLE = Site(
         tls=Tls(mode="letsencrypt"),
         notify=Notify(mail="root"),
         backup=Backup(every="daily"),
+        limits=Limits(default=Default.model_validate({"disk": "20G"})),
         branding=Branding(logo="/etc/jupyterhub/branding/logo.svg"),
         apps=(App(path="/app/", upstream="http://127.0.0.1:7001"),),
         shared=(SharedDirectory(path="/srv/shared"), SharedDirectory(path="/srv/data", read_only=True)),
@@ -85,8 +88,8 @@ in `{paths.CONF_D}/`. Nor two accounts that are not always there: `{paths.OWN_AD
 ran sudo can't be the hub's admin ([security](../explanation/security.md)), and `{paths.SELFTEST_USER}`, which
 exists for a few seconds of every apply that changes something. The units of `accounts` are there with
 `auth.create_accounts`, and with every `auth.provider` but `pam`; the key of `sign-in` with those that people are sent
-to; what is of `passwords`, with `pam` alone; those of `backup` once
-`backup.every` is set, the files of `branding` once one of its keys is, in a directory named after what is in them;
+to; what is of `passwords`, with `pam` alone; those of `backup` once `backup.every` is set, what is of `quotas` once
+`limits` have a `disk`, the files of `branding` once one of its keys is, in a directory named after what is in them;
 the units of `apps` once one of them is for people who are logged in, those of `forward` with `web.server: none`;
 what is `shared` is what the config says; with `spawner.kind: systemd`, `{paths.START_SOCKET_UNIT}` with its service and
 program is in the place of sudo's rule and of the other two helpers of `spawning`; what has to do with certbot, with
@@ -103,6 +106,7 @@ _BESIDE = f"""\
 | `{paths.HUB_PEOPLE}` | {paths.HUB_USER}, 0600 | [names and passwords](../how-to/passwords.md) of the hub's own |
 | `{_COPIES}` | root, 0600 | [copies of it](../how-to/upgrade.md) from before it was migrated |
 | `{paths.INSTALLER_STATE}/` | root, 0711 | its own: environment; root's alone: journal, generations, what was found |
+| `{paths.QUOTAS_GIVEN}` | root, 0600 | who was given a [disk quota](../how-to/disk-quotas.md), with `limits.*.disk` |
 | `{paths.LOCK}` | root | held by the one run at a time |
 | `{paths.MAINTENANCE_PAGE}` | root | there while the site is [closed](../how-to/maintenance.md) |
 | `{paths.BACKUPS}/` | root, 0700 | [backups](../how-to/backup.md), unless `backup.directory` says otherwise |
@@ -217,6 +221,11 @@ def _database(_: HubDatabase) -> str:
 @_details.register
 def _live_limits(_: LiveLimits) -> str:
     return "as the config says, also of those that were there before it was changed"
+
+
+@_details.register
+def _disk_quotas(_: DiskQuotas) -> str:
+    return "their disk quotas are as the config says, on the file systems of their homes"
 
 
 @_details.register

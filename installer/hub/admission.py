@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from installer.hub import refusals
 from installer.hub.accounts import ensure
 from installer.hub.identities import Identities, Identity
 from installer.hub.linux_accounts import groups_of, own_group_of, uid_of
@@ -36,7 +37,7 @@ async def admit(identities: Identities, sign_in: SignIn, identity: Identity, per
     if person.uid is None or own_group_of(account) == sign_in["accounts_group"]:
         await ensure(account)
     elif sign_in["members_group"] not in groups_of(account):
-        raise NoAccount(f"{account} is not a member of {sign_in['members_group']}")
+        raise NoAccount(refusals.no_member(account, sign_in["members_group"]))
     # Somebody else may have come to have it while it was being made.
     owner = identities.owner_of(account)
     _refuse_others(owner, identity, person, given=given)
@@ -52,9 +53,9 @@ def _as_existing(sign_in: SignIn, person: Person) -> tuple[Person, Decision]:
     person = replace(person, account=account, uid=uid_of(account))
     decision = decide(person, sign_in.rules(), naming)
     if decision.allowed and person.uid is None:
-        raise NoAccount(f"this machine knows no account {account}")
+        raise NoAccount(refusals.no_account(account))
     if decision.allowed and sign_in["members_group"] not in groups_of(account):
-        raise NoAccount(f"{account} is not a member of {sign_in['members_group']}")
+        raise NoAccount(refusals.no_member(account, sign_in["members_group"]))
     return person, decision
 
 
@@ -65,9 +66,6 @@ def _refuse_others(owner: Identity | None, identity: Identity, person: Person, *
         return
     if owner is not None and owner.provider == identity.provider:
         # Whoever is named now need not be the one who was meant: that one may have given the name up.
-        raise NoAccount(f"the account {account} is somebody else's, who had that name before")
+        raise NoAccount(refusals.somebody_elses(account))
     if person.uid is not None and not given:
-        raise NoAccount(
-            f"the account {account} was there before; name them in auth.allow.users, or in the file of auth.names.map, "
-            "to give it to them"
-        )
+        raise NoAccount(refusals.was_there(account))

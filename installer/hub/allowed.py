@@ -11,42 +11,72 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from installer.hub import refusals
 from installer.hub.linux_accounts import groups_of, uid_of
-from installer.hub.names import NoAccount, account_of
-from installer.hub.owners import owners
+from installer.hub.names import Naming, NoAccount, account_of, is_mapped
+from installer.hub.owners import owners_at
 from installer.hub.people import People, StoreTrouble, person_of
 from installer.hub.rules import Person, decide
 from installer.hub.sign_in import SignIn, Unreadable, load
 
 
-def answer(sign_in: SignIn, person: Person, owner: str) -> dict[str, object]:
-    """What a login of theirs would come to. owner: the name that the account's owner came with; "" without one."""
+def answer(sign_in: SignIn, person: Person, owned: Mapping[str, str]) -> dict[str, object]:
+    """What a login of theirs would come to.
+
+    owned: for accounts, the names that their owners came with from the provider that is asked now.
+    """
     local = sign_in["provider"] in ("pam", "native")
     try:
         naming = sign_in.naming()
-        account = person.name if local else account_of(person.name, naming)
+        account = person.name if local else _account(sign_in, person.name, naming, owned)
         groups = person.groups | (groups_of(account) if local else frozenset())
         asked = replace(person, account=account, uid=uid_of(account), groups=groups)
         decision = decide(asked, sign_in.rules(), naming)
     except NoAccount as none:
         refused = {"allowed": False, "admin": False, "why": str(none), "owner": ""}
         return {"name": person.name, "account": None, **refused}
-    allowed, why = decision.allowed, decision.why
-    # With names of the hub's own, and with accounts at first login, somebody may have none yet.
-    has_one = sign_in["provider"] == "pam" or sign_in["existing_accounts"] or (local and asked.uid is not None)
-    if has_one and allowed and sign_in["members_group"] not in groups | groups_of(account):
-        allowed, why = False, f"not a member of {sign_in['members_group']}"
+    closed = _closed(sign_in, asked, naming, owned, named=decision.named) if decision.allowed else ""
     return {
         "name": person.name,
         "account": account,
-        "allowed": allowed,
-        "admin": allowed and decision.admin,
-        "why": why,
-        "owner": owner,
+        "allowed": decision.allowed and not closed,
+        "admin": decision.allowed and not closed and decision.admin,
+        "why": closed or decision.why,
+        "owner": owned.get(account, ""),
     }
+
+
+def _account(sign_in: SignIn, name: str, naming: Naming, owned: Mapping[str, str]) -> str:
+    """The one that they have already, else the one that they would get. Raises NoAccount."""
+    if not sign_in["existing_accounts"] and not is_mapped(name, naming):
+        for account, owner in owned.items():
+            if naming.folded(owner) == naming.folded(name) and uid_of(account) is not None:
+                return account
+    return account_of(name, naming)
+
+
+def _closed(sign_in: SignIn, person: Person, naming: Naming, owned: Mapping[str, str], *, named: bool) -> str:
+    """Why the account is not for them, whom the rules let in; "" where it is, or will be made.
+
+    named: whether the rule that lets them in names them.
+    """
+    account, there = person.account, person.uid is not None
+    of_the_machine = sign_in["provider"] == "pam" or sign_in["existing_accounts"]
+    if there and not of_the_machine:
+        owner = owned.get(account)
+        if owner is not None and naming.folded(owner) != naming.folded(person.name):
+            return refusals.somebody_elses(account)
+        if owner is None and not named and not is_mapped(person.name, naming):
+            return refusals.was_there(account)
+    if of_the_machine and not there:
+        return refusals.no_account(account)
+    if there and sign_in["members_group"] not in groups_of(account):
+        return refusals.no_member(account, sign_in["members_group"])
+    return ""
 
 
 def main() -> int:
@@ -62,7 +92,7 @@ def main() -> int:
     sign_in = load(given.rules)
     try:
         sign_in.rules()
-        naming = sign_in.naming()
+        sign_in.naming()
         people = People(Path(sign_in["people"])) if sign_in["provider"] == "native" else None
         entry = people.find(given.name) if people else None
         if given.check:
@@ -77,11 +107,7 @@ def main() -> int:
         )
         if entry is not None:
             person = person_of(entry)
-        try:
-            account = given.name if sign_in["provider"] in ("pam", "native") else account_of(given.name, naming)
-        except NoAccount:
-            account = None
-        print(json.dumps(answer(sign_in, person, owners(given.database).get(account or "", ""))))  # noqa: T201
+        print(json.dumps(answer(sign_in, person, owners_at(given.database, sign_in.vouching))))  # noqa: T201
     except (Unreadable, StoreTrouble) as why:
         print(why, file=sys.stderr)  # noqa: T201
         return 1

@@ -16,8 +16,9 @@ from jupyterhub.app import JupyterHub
 
 from installer.hub import admins, visits
 from installer.hub import config as hub_config
-from installer.hub.failure_lines import OneLine
+from installer.hub.failure_lines import OneLine, leave_out_homes
 from installer.hub.follow_proxy import follow_proxy
+from installer.hub.logins import with_logins
 from installer.hub.redact import Redact
 from installer.hub.sign_in import SignIn
 
@@ -73,9 +74,9 @@ class Hub(JupyterHub):  # type: ignore[misc]
             handler.addFilter(Redact())
 
     def init_handlers(self) -> None:
-        """JupyterHub's own, less one: see `visits`."""
+        """JupyterHub's own, less one (see `visits`), and one more (see `logins`)."""
         super().init_handlers()
-        self.handlers: list[Any] = visits.noting(self.handlers)
+        self.handlers: list[Any] = with_logins(visits.noting(self.handlers), self.hub_prefix)
 
     async def init_role_creation(self) -> None:
         """JupyterHub's own, and then what an admin may do here."""
@@ -96,6 +97,7 @@ class Hub(JupyterHub):  # type: ignore[misc]
 
     async def launch_instance_async(self, argv: list[str] | None = None) -> None:
         """Start, and say so."""
+        asyncio.get_running_loop().set_exception_handler(leave_out_homes)
         try:
             await self.initialize(argv)
             await self.start()

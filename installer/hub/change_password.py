@@ -16,6 +16,7 @@ from tornado import web
 from tornado.httputil import url_concat
 
 from installer.hub.attempts import Attempts
+from installer.hub.logins import end_visits
 
 PAGE = "change-password"
 TICKET = "jupyterhub-change-password"
@@ -91,13 +92,15 @@ class ChangePasswordHandler(BaseHandler):  # type: ignore[misc]
             await self._show(name, expired=expired, trouble=str(why))
             return
         self.log.info("%s has a new password", name)
-        _end_visits(self.db, name)
+        user = orm.User.find(self.db, name)
+        if user is not None:
+            end_visits(self.db, user)
         self.clear_cookie(TICKET, path=url_path_join(self.hub.base_url, PAGE))
-        user = await self.login_user({"username": name, "password": new})
-        if user is None:
+        back = await self.login_user({"username": name, "password": new})
+        if back is None:
             self.redirect(self.settings["login_url"])
         elif expired:
-            self.redirect(self.get_next_url(user))
+            self.redirect(self.get_next_url(back))
         else:
             self.redirect(url_concat(url_path_join(self.hub.base_url, PAGE), {"changed": "yes"}))
 
@@ -137,15 +140,3 @@ class ChangePasswordHandler(BaseHandler):  # type: ignore[misc]
                 **told,
             )
         )
-
-
-def _end_visits(session: Any, name: str) -> None:  # noqa: ANN401 - SQLAlchemy's
-    """Make every cookie that somebody has of this hub worthless, and what their browsers have of their servers."""
-    user = orm.User.find(session, name)
-    if user is None:
-        return
-    user.cookie_id = orm.new_token()
-    for token in session.query(orm.APIToken).filter_by(user_id=user.id):
-        if token.session_id:
-            session.delete(token)
-    session.commit()

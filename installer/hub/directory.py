@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -122,6 +122,21 @@ class Directory:
                     raise Trouble(f"{self.url} has no entry {place}, or doesn't show it to {self._who}")
             if self._settings["base"]:
                 self._find(asking, _NOBODY)
+
+    def lacks(self, groups: Sequence[str]) -> list[str]:
+        """Those of the groups that nobody is in, as far as is shown: a typing mistake, mostly. Raises Trouble."""
+        base = self._settings["groups_base"] or self._settings["base"]
+        if not base or not self.answers_later:
+            return []
+        lacking = []
+        with self._asking() as asking:
+            for group in groups:
+                wanted = f"(&(cn={escape_filter_chars(group)})(|(member=*)(uniqueMember=*)(memberUid=*)))"
+                found = self._search(asking, base, SUBTREE, wanted, ["cn"])
+                # Directories take names that differ in case alone for one; the rules don't.
+                names = {value.decode(errors="replace") for each in found for value in each["raw_attributes"]["cn"]}
+                lacking += [] if group in names else [group]
+        return lacking
 
     # --- people ------------------------------------------------------------------------------------
 

@@ -116,7 +116,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc]
     async def _admit(self, session: object, entry: Entry) -> tuple[Person, Decision]:
         """Raises NoAccount, AccountRefused, HelperUnreachable, Unreadable."""
         person = Person(entry.name, "", groups=entry.groups)
-        return await admit(Identities(session), self.sign_in, Identity(self._directory.url, entry.identity), person)
+        return await admit(Identities(session), self.sign_in, Identity(self.sign_in.vouching, entry.identity), person)
 
     def _refused(self, name: str, why: str) -> dict[str, Any]:
         """Say so, once in the log and once to the one who waits."""

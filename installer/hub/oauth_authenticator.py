@@ -221,13 +221,8 @@ class ProviderAuthenticator(OAuthenticator):  # type: ignore[misc]
 
     async def _admit(self, session: object, person: Person, state: dict[str, Any]) -> tuple[Person, Decision]:
         """Raises NoAccount, Unreadable."""
-        identity = Identity(self._provider_name, self._provider.subject(state[self.user_auth_state_key]))
+        identity = Identity(self.sign_in.vouching, self._provider.subject(state[self.user_auth_state_key]))
         return await admit(Identities(session), self.sign_in, identity, person)
-
-    @property
-    def _provider_name(self) -> str:
-        settings = self.sign_in.settings
-        return str(settings["issuer"] or settings["url"] or settings["provider"]).rstrip("/")
 
     def _model(self, person: Person, decision: Decision, state: dict[str, Any]) -> dict[str, Any]:
         held = {

@@ -26,6 +26,13 @@ def owners(database: str) -> dict[str, str]:
         return {} if line is None else dict(line.execute("SELECT account, name FROM installer_identities"))
 
 
+def owners_at(database: str, provider: str) -> dict[str, str]:
+    """The same, of those alone who have come from one provider."""
+    with _table(database, "ro") as line:
+        wanted = "SELECT account, name FROM installer_identities WHERE provider = ?"
+        return {} if line is None else dict(line.execute(wanted, (provider,)))
+
+
 def moved(database: str, account: str, new: str) -> None:
     """Whose the one account was, that one's is the other now."""
     with _table(database, "rw") as line:

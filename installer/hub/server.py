@@ -10,8 +10,12 @@ It stands in the environment's bin as jupyterhub-singleuser-quick, and is run by
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from pathlib import Path
 from types import ModuleType
+
+from installer.hub.homes import trouble
 
 STAND_INS: dict[str, tuple[str, type] | None] = {
     "jupyterhub.orm": None,
@@ -48,8 +52,17 @@ def stand_in() -> None:
             setattr(sys.modules[name], own[0], type(own[0], (own[1],), {"__module__": name}))
 
 
+def check_home() -> None:
+    """End here where the home doesn't do: jupyterhub-singleuser would with a traceback, or go on half-way."""
+    home = Path.home()
+    if found := trouble(home, os.environ):
+        print(f"The server was not started: {home}: {found}", file=sys.stderr)  # noqa: T201 - the journal
+        sys.exit(found)
+
+
 def main() -> None:
     """Be jupyterhub-singleuser."""
+    check_home()
     stand_in()
     importlib.import_module("jupyterhub.singleuser").main()
 

@@ -30,6 +30,13 @@ class SignIn:
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - JSON's
         return self.settings[name]
 
+    @property
+    def vouching(self) -> str:
+        """Who vouches for people, as it is noted beside whose an account is."""
+        if self.settings["provider"] == "ldap":
+            return str(self.settings["ldap"]["url"])
+        return str(self.settings["issuer"] or self.settings["url"] or self.settings["provider"]).rstrip("/")
+
     def rules(self) -> Rules:
         """Who gets in. Raises Unreadable."""
         allow = self.settings["allow"]

@@ -7,9 +7,8 @@ from typing import Any
 from sudospawner import SudoSpawner
 from traitlets import Unicode
 
-from installer.hub.helper import HelperUnreachable, ask
 from installer.hub.process_birth import birth
-from installer.hub.starting import NotStarted, until_it_listens
+from installer.hub.starting import have_done, until_it_listens
 
 HELPER_SECONDS = 130
 """A little longer than the helper gives itself and the mediator."""
@@ -26,20 +25,7 @@ class MemberSpawner(SudoSpawner):  # type: ignore[misc]
     async def do(self, action: str, **kwargs: object) -> dict[str, Any]:
         """Have sudospawner's mediator carry out one action."""
         question = {"user": self.user.name, "request": {"action": action, **kwargs}}
-        try:
-            reply = await ask(self.socket_path, question, seconds=HELPER_SECONDS)
-        except HelperUnreachable as error:
-            self.log.error(  # noqa: TRY400 - the cause is in the message
-                "No server can be started or stopped: %s. See: systemctl status jupyterhub-sudo.socket", error
-            )
-            raise NotStarted("Servers can't be started at the moment. Please tell the administrator.") from None
-        if not reply.get("ok"):
-            self.log.error("%s for %s failed: %s", action, self.user.name, reply.get("error"))
-            raise NotStarted(
-                f"That did not work: {reply.get('error')}. "
-                "The administrator can see why: journalctl -u 'jupyterhub-sudo@*'"
-            )
-        return reply
+        return await have_done(self, "jupyterhub-sudo", action, question, seconds=HELPER_SECONDS)
 
     async def start(self) -> tuple[str, int]:
         """Start the server and return its address as soon as it listens there."""

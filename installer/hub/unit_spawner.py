@@ -15,8 +15,7 @@ from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port
 from traitlets import Unicode
 
-from installer.hub.helper import HelperUnreachable, ask
-from installer.hub.starting import NotStarted, until_it_listens
+from installer.hub.starting import NotStarted, have_done, until_it_listens
 
 HELPER_SECONDS = 110
 """Less than the helper's unit gives it."""
@@ -60,20 +59,7 @@ class UnitSpawner(Spawner):  # type: ignore[misc]
         question = {"action": action, "user": self.user.name, "server": self.name, **more}
         if self.started_by_sudo and action != "start":
             question["pid"] = self.pid
-        try:
-            reply = await ask(self.socket_path, question, seconds=HELPER_SECONDS)
-        except HelperUnreachable as error:
-            self.log.error(  # noqa: TRY400 - the cause is in the message
-                "No server can be started or stopped: %s. See: systemctl status jupyterhub-start.socket", error
-            )
-            raise NotStarted("Servers can't be started at the moment. Please tell the administrator.") from None
-        if not reply.get("ok"):
-            self.log.error("%s for %s failed: %s", action, self.user.name, reply.get("error"))
-            raise NotStarted(
-                f"That did not work: {reply.get('error')}. "
-                "The administrator can see why: journalctl -u 'jupyterhub-start@*'"
-            )
-        return reply
+        return await have_done(self, "jupyterhub-start", action, question, seconds=HELPER_SECONDS)
 
     async def start(self) -> tuple[str, int]:
         """Start the server and return its address as soon as it listens there."""

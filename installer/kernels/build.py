@@ -17,18 +17,13 @@ from installer.kernels.recipe import name_of
 from installer.kernels.request import KernelRequest
 from installer.kernels.scratch import scratch
 from installer.kernels.smoke import Trial, run_smoke_cell
-from installer.kernels.worker import Gate, OneBuilder
+from installer.kernels.worker import Gate, one_builder
 
 LAYOUT = 1
 """Raised when the way of building changes what is built from the same request and lock."""
 
 Report = Callable[[str], None]
 """Told in a few words what is being done."""
-
-
-def one_builder(name: str) -> OneBuilder:
-    """The builder for all steps of one kernel's build, its solve among them. Use it in a with block."""
-    return OneBuilder(sandbox.unit_of(name))
 
 
 def solve(

@@ -12,13 +12,11 @@ from installer.host.trees import remove_tree
 from installer.kernels import engine, environment, revisions, sandbox
 from installer.kernels.worker import Gate
 
-KEPT = 3
-"""Revisions of a kernel to keep for `rollback`, the one in use among them."""
 GRACE = 600
 """Seconds after which a revision that was switched away from can't be in a start that is under way."""
 
 
-def collect(name: str, *, keep: int = KEPT) -> list[Path]:
+def collect(name: str, *, keep: int = revisions.KEPT) -> list[Path]:
     """Remove what a kernel no longer needs, and what killed builds left of it. Returns what was removed.
 
     keep: how many of the last revisions stay for `rollback`; 0 for a kernel that is being removed.
@@ -39,7 +37,7 @@ def collect(name: str, *, keep: int = KEPT) -> list[Path]:
 
 def discard_incomplete(name: str) -> None:
     """Remove the revisions of a kernel that are half built, or condemned; but none that a process uses."""
-    incomplete = [prefix for prefix in revisions.directories(name) if not (prefix / revisions.MARKER).exists()]
+    incomplete = revisions.incomplete_ones(name)
     used = in_use(incomplete)
     for prefix in incomplete:
         if prefix not in used:

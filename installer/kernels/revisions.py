@@ -31,7 +31,9 @@ LOCK = "kernel.lock"
 FILES = ".files"
 RECORDS = (KERNELSPEC, LOCK, FILES, MARKER)
 """What stands in a revision beside its environment, root's own."""
-_EXTRA_FILES = TypeAdapter(tuple[ExtraFile, ...])
+KEPT = 3
+"""Revisions of a kernel to keep for `rollback`, the one in use among them."""
+_EXTRA_FILES = TypeAdapter(tuple[ExtraFile, ...], config=ConfigDict(defer_build=True))
 _REVISION = re.compile("[0-9a-f]{12}")
 
 
@@ -87,6 +89,11 @@ def complete_ones(name: str) -> list[Path]:
     """The complete revisions of a kernel, the oldest first."""
     found = [(known.created, prefix) for prefix in directories(name) if (known := completed(prefix))]
     return [prefix for _, prefix in sorted(found)]
+
+
+def incomplete_ones(name: str) -> list[Path]:
+    """The revisions of a kernel that are half built, or condemned."""
+    return [prefix for prefix in directories(name) if not (prefix / MARKER).exists()]
 
 
 def directories(name: str) -> Iterator[Path]:

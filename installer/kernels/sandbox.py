@@ -62,6 +62,7 @@ _CLOSED = (
 )
 
 
+_OFFERED = "offered-"
 _CERTIFICATES = frozenset(["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PIP_CERT"])
 
 
@@ -135,6 +136,16 @@ def run(
 def left_behind() -> bool:
     """Whether a run that built kernels was killed: what it had for its services is still there."""
     return any(paths.INSTALLER_RUN.glob(f"{unit_of('*')}:*"))
+
+
+def offer_to(service: str) -> Path:
+    """Where the service that tries a kernel finds the kernelspec."""
+    return paths.INSTALLER_RUN / f"{_OFFERED}{service.replace(':', '-')}"  # a colon parts two paths
+
+
+def offers_left_behind() -> list[Path]:
+    """What builds that were killed while they tried a kernel have left."""
+    return list(paths.INSTALLER_RUN.glob(f"{_OFFERED}{trying_unit_of('*')}"))
 
 
 def stop_all() -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from installer.host import paths
 from installer.host.errors import Problem
@@ -22,12 +22,6 @@ from installer.kernels.request import KernelRequest
 
 _LONGEST = 300
 _LONGEST_BUILD = 24 * 3600
-_OFFERED = "offered-"
-
-
-def left_behind() -> list[Path]:
-    """What builds that were killed while they tried a kernel have left."""
-    return list(paths.INSTALLER_RUN.glob(f"{_OFFERED}{sandbox.trying_unit_of('*')}"))
 
 
 class Trial:
@@ -40,7 +34,7 @@ class Trial:
     def __init__(self, request: KernelRequest, *, unit: str) -> None:
         self._request = request
         self._service = f"{unit}:{secrets.token_hex(4)}"
-        self._place = paths.INSTALLER_RUN / f"{_OFFERED}{self._service.replace(':', '-')}"  # a colon parts two paths
+        self._place = sandbox.offer_to(self._service)
         self._began = 0.0
         self._ended = 0.0
         self._done: Completed | BaseException | None = None
@@ -135,6 +129,8 @@ def run_smoke_cell(request: KernelRequest, prefix: Path, *, unit: str) -> tuple[
 
 class _Answer(BaseModel):
     """What installer.hub.smoke_cell writes."""
+
+    model_config = ConfigDict(defer_build=True)
 
     trouble: str
 

@@ -142,6 +142,11 @@ class OneBuilder:
             os.close(requests)
 
 
+def one_builder(name: str) -> OneBuilder:
+    """The builder for all steps of one kernel's build, its solve among them. Use it in a with block."""
+    return OneBuilder(sandbox.unit_of(name))
+
+
 def program_files() -> dict[str, bytes]:
     """The builder's files by their place below paths.KERNEL_BUILDER."""
     modules = {f"installer/builder/{file.name}": file.read_bytes() for file in sorted(_SOURCE.glob("*.py"))}

@@ -6,7 +6,8 @@ Started by jupyterhub-adopt.socket once for each request. What is moved, and who
 Out: {"ok": true, "scope": ..., "rlimits": {...}} or {"ok": false, "error": ...} (one JSON line; nothing is read).
 The limits come from jupyterhub-limits beside this, and are set before the process is in there.
 
-usage: jupyterhub-adopt MEMBERS_GROUP USERS_SLICE [PROPERTY=VALUE ...]    (further string properties of the scope)
+usage: jupyterhub-adopt MEMBERS_GROUP USERS_SLICE [PROPERTY=VALUE ...]
+PROPERTY=VALUE is a further property of the scope, a string unless the value is yes or no.
 """
 
 from __future__ import annotations
@@ -105,6 +106,12 @@ def start_transient_scope(
     return [*words, "0"]
 
 
+def further(words: list[str]) -> list[Property]:
+    """Properties as the command line has them."""
+    pairs = (word.partition("=") for word in words)
+    return [(name, "b" if value in {"yes", "no"} else "s", value) for name, _, value in pairs]
+
+
 def adopt(connection: socket.socket, group: str, users_slice: str, more: list[Property]) -> dict[str, object]:
     """Move the peer, and return its scope and the limits that it has to set; it is in there when this returns."""
     pid, uid = peer(connection)
@@ -140,11 +147,10 @@ def adopt(connection: socket.socket, group: str, users_slice: str, more: list[Pr
 def main() -> None:
     """Serve the one request on standard input."""
     group, users_slice, *words = sys.argv[1:]
-    more = [(name, "s", value) for name, _, value in (word.partition("=") for word in words)]
     with socket.socket(fileno=0) as connection:
         connection.settimeout(SECONDS)
         try:
-            reply: dict[str, object] = {"ok": True, **adopt(connection, group, users_slice, more)}
+            reply: dict[str, object] = {"ok": True, **adopt(connection, group, users_slice, further(words))}
         except Refused as refusal:
             print(f"refused: {refusal}", file=sys.stderr)  # noqa: T201 - the journal
             reply = {"ok": False, "error": str(refusal)}

@@ -7,6 +7,7 @@ which apply writes, and the system's own word on who is in which group; whoever 
 usage: jupyterhub-limits USERNAME    for one person; out: {"rlimits": {...}, "scope": {...}} (one JSON line)
        jupyterhub-limits --all       for everybody whose slice is there: what an apply has changed holds from now on
        jupyterhub-limits --check     changes nothing; out: the slices that don't have theirs (a JSON list)
+       jupyterhub-limits --disks GROUP    for all in a group; out: {NAME: bytes, or null for no limit}
        jupyterhub-limits --forget    take back what was set, but for what systemd itself reads from files
 
 "rlimits" are hard limits of processes (setrlimit(2), without RLIMIT_), which a slice doesn't have and each server sets
@@ -31,6 +32,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 SET_HERE = Path("/run/systemd/system.control")
 """Where systemd keeps what it was told of a unit until the machine is started again."""
 SECONDS = 10.0
+NO_LIMIT = (1 << 64) - 1
 
 Limits = Mapping[str, int]
 Settings = Mapping[str, Mapping[str, object]]
@@ -168,13 +170,27 @@ def number(shown: str) -> int | None:
     if shown.isdecimal():
         return int(shown)
     if shown == "infinity":
-        return (1 << 64) - 1
+        return NO_LIMIT
     units = {"d": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
     units |= {"month": 2_629_800_000_000, "w": 604_800_000_000, "y": 31_557_600_000_000}
     parts = [re.fullmatch(r"([0-9.]+)([a-z]+)", word) for word in shown.split()]
     if not parts or not all(part and part[2] in units for part in parts):
         return None
     return sum(round(float(part[1]) * units[part[2]]) for part in parts if part)
+
+
+def disks(group: str) -> dict[str, int | None]:
+    """How much disk each member may take (see jupyterhub-quotas); None for those without a limit."""
+    settings, entry = read(), grp.getgrnam(group)
+    found: dict[str, int | None] = {}
+    by_number = [account.pw_name for account in pwd.getpwall() if account.pw_gid == entry.gr_gid]
+    for name in sorted({*entry.gr_mem, *by_number}):
+        try:
+            most = effective(settings, name, groups_of(pwd.getpwnam(name))).get("disk", NO_LIMIT)
+        except KeyError:
+            continue
+        found[name] = most if most < NO_LIMIT else None
+    return found
 
 
 def forget() -> None:
@@ -193,6 +209,8 @@ def main() -> None:
                     set_for(account)
             case ["--check"]:
                 print(json.dumps(differing()))  # noqa: T201 - the answer
+            case ["--disks", group]:
+                print(json.dumps(disks(group)))  # noqa: T201 - the answer
             case ["--forget"]:
                 forget()
             case [username]:
@@ -205,7 +223,7 @@ def main() -> None:
             case _:
                 sys.exit(__doc__)
     except KeyError:
-        sys.exit(f"{sys.argv[1]} has no account here")
+        sys.exit(f"{sys.argv[-1]} has no account here")
     except Failed as failure:
         sys.exit(str(failure))
 

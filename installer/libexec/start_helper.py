@@ -4,7 +4,8 @@
 Started by jupyterhub-start.socket once for each request, with the connection as standard input.
 In:  {"action": "start", "user": ..., "server": ..., "environment": {...}, "arguments": [...]}    (one JSON line)
      {"action": "stop" | "ended", "user": ..., "server": ..., "pid": ...}
-Out: {"ok": true, ...}, or {"ok": false, "error": ...}                  (one JSON line; the error is a sentence)
+Out: {"ok": true, ...}, or {"ok": false, "error": ...}                  (one JSON line; the error is a sentence;
+     a server that ended at once has a "status" with it)
 
 The hub names a person and one of their servers, and what that server finds in its environment, as far as the names in
 there are known. Program, account, unit, slice and limits are decided here; a server of somebody who is no member, or
@@ -61,7 +62,11 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
-    """Nothing was done; the message is a sentence for the journal and the hub."""
+    """Nothing was done; the message is a sentence for the journal and the hub, `more` goes with it."""
+
+    def __init__(self, message: str, **more: object) -> None:
+        super().__init__(message)
+        self.more = more
 
 
 @dataclass(frozen=True)
@@ -111,8 +116,8 @@ def plain(value: object, longest: int, what: str) -> str:
     return value
 
 
-def member(name: str, group: str) -> pwd.struct_passwd:
-    """The account of a person who is a member."""
+def person(name: str) -> pwd.struct_passwd:
+    """The account of somebody who isn't the system's."""
     try:
         account = pwd.getpwnam(name)
     except (KeyError, ValueError):
@@ -122,22 +127,18 @@ def member(name: str, group: str) -> pwd.struct_passwd:
         raise Refused("the account has another name")
     if account.pw_uid < FIRST_PERSON:
         raise Refused(f"{name} is a system account")
-    if grp.getgrnam(group).gr_gid not in os.getgrouplist(name, account.pw_gid):
-        raise Refused(f"{name} is not a member of {group}")
     return account
 
 
-def check_home(account: pwd.struct_passwd) -> None:
-    """Say in plain words what systemd would say in a number; what can't be looked at (NFS, say) is left to it."""
-    home = Path(account.pw_dir)
-    try:
-        seen = home.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise Refused(f"the home directory {home} does not exist") from None
-    except OSError:
-        return
-    if seen.st_uid != account.pw_uid:
-        raise Refused(f"the home directory {home} does not belong to {account.pw_name}")
+def check_member(account: pwd.struct_passwd, group: str) -> None:
+    """Refuse who isn't in the group."""
+    if grp.getgrnam(group).gr_gid not in os.getgrouplist(account.pw_name, account.pw_gid):
+        raise Refused(f"{account.pw_name} is not a member of {group}")
+
+
+def slice_of(account: pwd.struct_passwd, rules: Rules) -> str:
+    """The slice that all of somebody's servers are in."""
+    return f"{rules.users_slice.removesuffix('.slice')}-{account.pw_uid}.slice"
 
 
 def escaped(text: str) -> str:
@@ -203,7 +204,6 @@ def set_limits(username: str) -> list[str]:
 
 def start(rules: Rules, account: pwd.struct_passwd, unit: str, request: dict[str, object]) -> dict[str, object]:
     """Start the service; it is a process of the person's, running the program, when this returns."""
-    check_home(account)
     arguments = request.get("arguments", [])
     if not isinstance(arguments, list) or len(arguments) > MOST_ARGUMENTS:
         raise Refused("the hub's arguments for the server are malformed")
@@ -212,14 +212,15 @@ def start(rules: Rules, account: pwd.struct_passwd, unit: str, request: dict[str
     # One that the hub has forgotten (its database is an older one, say) would keep its name from the new one.
     run(["/usr/bin/systemctl", "stop", "--", unit], STOP_SECONDS + ANSWER_SECONDS)
     run(["/usr/bin/systemctl", "reset-failed", "--", unit], ANSWER_SECONDS)
-    person_slice = f"{rules.users_slice.removesuffix('.slice')}-{account.pw_uid}.slice"
+    person_slice = slice_of(account, rules)
     properties = [
         f"Description=Jupyter server of {account.pw_name}",
         f"Slice={person_slice}",
         # Numbers: systemd takes a name of digits alone for one.
         f"User={account.pw_uid}",
         f"Group={account.pw_gid}",
-        f"WorkingDirectory={account.pw_dir}",
+        # The server looks at its home itself, as the person, and ends with a status that says what is wrong with it.
+        f"WorkingDirectory=-{account.pw_dir}",
         # By a file of root's, since `systemctl show` tells everybody what is in Environment=.
         f"EnvironmentFile={os.environ['RUNTIME_DIRECTORY']}/environment",
         f"SyslogIdentifier=jupyter-{account.pw_name}",
@@ -252,7 +253,8 @@ def start(rules: Rules, account: pwd.struct_passwd, unit: str, request: dict[str
         pid = int((CGROUPS / group / "cgroup.procs").read_text().split()[0])
         born = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     except (OSError, IndexError):
-        raise Refused(f"the server ended at once; see: journalctl --unit={unit}") from None
+        told = f"the server ended at once; see: journalctl --unit={unit}"
+        raise Refused(told, status=ended(unit)["status"]) from None
     return {"unit": unit, "group": group, "pid": pid, "born": born, "left_out": left_out}
 
 
@@ -284,16 +286,20 @@ def answer(rules: Rules, connection: socket.socket) -> dict[str, object]:
     if peer_uid(connection) not in (0, pwd.getpwnam(rules.hub).pw_uid):
         raise Refused("nobody but the hub may ask")
     request = read_request(connection)
-    account = member(plain(request.get("user"), LONGEST_NAME, "the user's name"), rules.members)
+    account = person(plain(request.get("user"), LONGEST_NAME, "the user's name"))
     unit = service_name(account.pw_name, plain(request.get("server", ""), LONGEST_NAME, "the server's name"))
     action = request.get("action")
     if action == "start":
+        check_member(account, rules.members)
         return start(rules, account, unit, request)
     pid = request.get("pid")
     if pid is not None:
         if type(pid) is not int or not 1 < pid < 1 << 22:
             raise Refused("the process's number is none")
         unit = f"jupyter-{escaped(account.pw_name)}-{pid}.scope"
+    # The server of somebody who was taken out of the group while it ran is stopped all the same.
+    if not (CGROUPS / rules.users_slice / slice_of(account, rules) / unit).is_dir():
+        check_member(account, rules.members)
     if action == "stop":
         return stop(unit)
     if action == "ended":
@@ -309,7 +315,7 @@ def main() -> None:
             reply: dict[str, object] = {"ok": True, **answer(rules, connection)}
         except Refused as refusal:
             print(f"refused: {refusal}", file=sys.stderr)  # noqa: T201 - the journal
-            reply = {"ok": False, "error": str(refusal)}
+            reply = {"ok": False, "error": str(refusal), **refusal.more}
         except (ValueError, KeyError, TypeError, OSError, RecursionError, subprocess.TimeoutExpired) as error:
             reply = {"ok": False, "error": f"the hub's request could not be handled ({type(error).__name__})"}
             print(reply["error"], file=sys.stderr)  # noqa: T201

@@ -71,7 +71,8 @@ def checked(answer: dict[str, object]) -> dict[str, object]:
     A pid that is no number would have this helper, and then the hub, open a path of the user's choice (/proc/PID/...).
     """
     if not answer.get("ok"):
-        return {"ok": False, "error": str(answer.get("error", ""))[:LONGEST_COMPLAINT]}
+        told = {"ok": False, "error": str(answer.get("error", ""))[:LONGEST_COMPLAINT]}
+        return {**told, "status": answer["status"]} if type(answer.get("status")) is int else told
     if isinstance(answer.get("alive"), bool):
         return {"ok": True, "alive": answer["alive"]}
     if type(answer.get("pid")) is int:

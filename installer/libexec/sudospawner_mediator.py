@@ -5,7 +5,8 @@ Run by sudo as the user, once for each request. It speaks sudospawner's protocol
 started but the program beside this one, without the hub's PYTHONPATH; a process that is gone is no error.
 
 In:  {"action": "spawn", "args": [...], "env": {...}} or {"action": "kill", "pid": ..., "signal": ...}    (JSON)
-Out: {"ok": true, "pid": ...}, {"ok": true, "alive": ...} or {"ok": false, "error": ...}
+Out: {"ok": true, "pid": ...}, {"ok": true, "alive": ...} or {"ok": false, "error": ...}, and with that, where it is
+the home that doesn't do, {"status": ...}: the one that a server would end with over it
 
 sudospawner's own waits a second to see whether the server ends at once; whoever asks here looks at that all the time.
 """
@@ -39,7 +40,6 @@ def become(program: str, arguments: list[str], env: dict[str, str], failure: int
         os.dup2(null, 0)
         # Standard output is the answer's.
         os.dup2(2, 1)
-        os.chdir(Path.home())
         os.execve(program, [program, *arguments], env)  # noqa: S606 - that is the point
     except OSError as error:
         os.write(failure, f"{error.strerror}: {error.filename}".encode())
@@ -49,8 +49,14 @@ def become(program: str, arguments: list[str], env: dict[str, str], failure: int
 
 def spawn(args: list[str], env: dict[str, str]) -> dict[str, object]:
     """Start the server and say which process it is."""
-    program = str(Path(__file__).resolve().parent / SERVER)
+    here, home = Path(__file__).resolve().parent, Path.home()
+    program = str(here / SERVER)
     env.pop("PYTHONPATH", None)
+    sys.path.append(str(here))
+    from sudospawner_homes import trouble  # type: ignore[import-not-found]  # noqa: PLC0415 - wanted here alone
+
+    if found := trouble(home, env):
+        return {"ok": False, "error": f"the home {home} can't be used: {found}", "status": found}
     # What is written there, exec hasn't closed: it has failed.
     reading, writing = os.pipe()
     pid = os.fork()

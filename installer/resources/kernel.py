@@ -12,6 +12,7 @@ from installer.host.errors import Problem
 from installer.kernels import build, revisions, sandbox
 from installer.kernels import saved as restored
 from installer.kernels.request import KernelRequest
+from installer.kernels.worker import one_builder
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Kernel(Resource):
         if saved is not None:
             # This version makes such a kernel in another way than the one that the backup is of.
             former = saved.lock
-        with build.one_builder(self.name) as builder:
+        with one_builder(self.name) as builder:
             lock = build.solve(self.request, former, (), self._report, builder=builder)
             return build.ensure(self.request, lock, self._report, builder=builder)
 

@@ -19,6 +19,7 @@ _CLASSES = {
     "own-certificate": "own_certificate.OwnCertificate",
     "database": "hub_database.HubDatabase",
     "directory": "directory.Directory",
+    "disk-quotas": "disk_quotas.DiskQuotas",
     "disabled-site": "nginx_site.DisabledSite",
     "drop-in": "drop_in.DropIn",
     "environment": "server_environment.ServerEnvironment",

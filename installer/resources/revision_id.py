@@ -21,9 +21,10 @@ _KEEPING = ("errors", "files", "paths", "process", "refreshes", "systemd")
 _PROGRAMS = {
     "sudospawner-mediator": "libexec/sudospawner_mediator.py",
     "sudospawner-singleuser": "libexec/sudospawner_singleuser.py",
+    "sudospawner_homes.py": "hub/homes.py",
     "jupyterhub-singleuser-quick": "hub/server.py",
 }
-"""Our programs in the environment's own bin (the mediator looks for the second beside itself), and their sources."""
+"""Our programs in the environment's own bin (the mediator looks for the two below it there), and their sources."""
 
 _METADATA = f"Metadata-Version: 2.1\nName: jupyterhub-installer\nVersion: {VERSION}\n"
 """What makes our code a distribution among the others there, which Jupyter looks through for entry points."""

@@ -137,7 +137,9 @@ class Service(Resource):
                 failed.detail,
             ) from failed
         try:
-            run(["systemctl", "enable", "--quiet", self.unit])
+            # One of a package's may have an init script as well, for which systemd is reloaded four times.
+            if not (self.shared and before is not None and before["enabled"]):
+                run(["systemctl", "enable", "--quiet", self.unit])
             if systemd.states([self.unit])[0].stale:
                 # What is kept as somebody has changed it may not have been read yet.
                 systemd.reload_manager()

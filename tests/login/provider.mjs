@@ -13,6 +13,7 @@ const ROUTES = {
   'login.test': {},
   'liar.test': {},
   'auth0.test': { authorization: '/authorize', token: '/oauth/token', userinfo: '/userinfo' },
+  'accounts.google.com': { authorization: '/o/oauth2/v2/auth', token: '/token', userinfo: '/v1/userinfo' },
   'gitlab.test': { authorization: '/oauth/authorize', token: '/oauth/token', userinfo: '/oauth/userinfo' },
   'github.test': { authorization: '/login/oauth/authorize', token: '/login/oauth/access_token' },
   'bitbucket.org': { authorization: '/site/oauth2/authorize', token: '/site/oauth2/access_token' },

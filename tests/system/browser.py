@@ -19,12 +19,13 @@ SITE = f"{HOSTNAME}.{DOMAIN}"
 
 
 @contextmanager
-def chromium(machine: Machine, home: Path) -> Iterator[BrowserContext]:
+def chromium(machine: Machine, home: Path, *, trusts: bool = True) -> Iterator[BrowserContext]:
     """A new browser of somebody who has fetched the machine's CA and trusts it.
 
-    home: an empty directory for the browser's own files.
+    home: an empty directory for the browser's own files. trusts: False where the machine has no CA.
     """
-    _trust(machine, home)
+    if trusts:
+        _trust(machine, home)
     arguments = [
         "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--no-proxy-server",

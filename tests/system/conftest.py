@@ -11,6 +11,7 @@ kernels_applied_clone   the same for one test alone
 small_kernel_server     a layer of an applied server with that channel and the kernel SMALL (see kernel_commands)
 tiny_kernel_server      the same with kernels that are made in seconds besides (see tiny_channel)
 boot            boots further machines for one test
+vm_server       a layer of an applied server with people and limits, to boot a VirtualMachine from (see machine_limited)
 stride          at how many of a run's moments it is killed
 
 All have the account ADMIN (password, sudo) and the checkout at CHECKOUT.
@@ -31,7 +32,7 @@ import pytest
 
 from tests.channel.build import SERVED, layer_of
 from tests.channel.build import build as build_channel
-from tests.system import machine, tiny_channel
+from tests.system import machine, machine_limited, tiny_channel
 from tests.system.kernel_commands import EMPTY_CONFIG, SMALL, SMALL_PACKAGES, kernel
 from tests.system.machine import Machine
 from tests.system.machine_claim import release_own
@@ -169,6 +170,14 @@ def applied(applied_server: Applied) -> Iterator[Machine]:
 @pytest.fixture
 def applied_clone(applied_server: Applied, boot: Boot) -> Machine:
     return boot(applied_server[0])
+
+
+@pytest.fixture(scope="session")
+def vm_server(applied_server: Applied) -> Iterator[Layer]:
+    """A server whose limits are to be kept to, by a kernel of its own."""
+    with Machine(applied_server[0]) as prepared:
+        machine_limited.prepare(prepared)
+        yield prepared.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -58,9 +58,10 @@ class DirectoryServer:
         if not machine.run(install, env=environment, check=False, timeout=300).ok:
             machine.run(["apt-get", "-qq", "update"], timeout=300)
             machine.run(install, env=environment, timeout=300)
-        machine.run(
-            f"systemctl disable --now slapd.service; mkdir -p {_HOME}/data && echo 127.0.0.1 {HOST} >>/etc/hosts"
-        )
+        # Two steps: on Debian 12 it has an init script, and disabling that leaves it running.
+        machine.run(["systemctl", "stop", "slapd.service"])
+        machine.run(["systemctl", "disable", "slapd.service"])
+        machine.run(f"mkdir -p {_HOME}/data && echo 127.0.0.1 {HOST} >>/etc/hosts")
         machine.run(_CERTIFICATES, timeout=60)
         self.start()
         self.add(SUFFIX, "domain", dc="example")

@@ -14,7 +14,10 @@ import httpx
 from tests.system.machine import Machine
 from tests.system.visitor import HOST, Visitor, trust, until
 
-HOSTS = ("login.test", "liar.test", "auth0.test", "gitlab.test", "github.test", "bitbucket.org", "api.bitbucket.org")
+HOSTS = (
+    "login.test", "liar.test", "auth0.test", "gitlab.test", "github.test", "accounts.google.com", "bitbucket.org",
+    "api.bitbucket.org",
+)  # fmt: skip
 SECRET = "the secret of the hub"
 CA = "/etc/ssl/login-ca.pem"
 _FILES = Path(__file__).parents[1] / "login"
@@ -29,7 +32,7 @@ server {{
     ssl_certificate_key {home}/tls.key;
     location / {{
         proxy_pass http://127.0.0.1:{port};
-        proxy_set_header Host $host;
+        proxy_set_header Host {asked};
         proxy_set_header X-Forwarded-Proto https;
     }}
 }}
@@ -75,9 +78,14 @@ class LoginProvider:
             f"https://{HOST}/hub/oauth_callback",
             _PEOPLE,
         ]
-        machine.put("/etc/nginx/conf.d/login.conf", _SITE.format(names=" ".join(HOSTS), home=_HOME, port=_PORT))
-        machine.run(["systemctl", "reload", "nginx.service"])
+        self.answer_as("$host")
         self.start()
+
+    def answer_as(self, host: str) -> None:
+        """Have one of them answer for all, whichever is asked for; `$host` for each by itself."""
+        site = _SITE.format(names=" ".join(HOSTS), home=_HOME, port=_PORT, asked=host)
+        self._machine.put("/etc/nginx/conf.d/login.conf", site)
+        self._machine.run(["systemctl", "reload", "nginx.service"])
 
     def register(self, callback: str) -> None:
         """Have the hub registered there with another address to come back to."""

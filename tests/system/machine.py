@@ -100,26 +100,14 @@ class Machine:
 
     def start(self, *, degraded: bool = False) -> None:
         """Boot, and wait until every unit has started; one that failed is a problem unless `degraded` is fine."""
-        disk = self._claim.data / "disk"
-        if self._disk is not None:
-            disk.mkdir(exist_ok=True)
         with self._console.open("ab") as console:
             self._process = subprocess.Popen(
-                [
-                    *self._claim.cgroup.launcher(),
-                    "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--settings=no",
-                    "--link-journal=no", "--resolv-conf=off", f"--directory={self._claim.root}",
-                    f"--machine={self.name}", f"--hostname={HOSTNAME}",
-                    # Units with a network of their own (PrivateNetwork=) need the capability, as on any server.
-                    f"--network-namespace-path={self._claim.network.path}", "--capability=CAP_NET_ADMIN",
-                    *([f"--bind={disk}:{self._disk}"] if self._disk is not None else []),
-                ],
-                # Without cgroup v2, systemd 258 and later refuse to boot; without a stdin a container can stall.
-                env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+                [*self._claim.cgroup.launcher(), *self._boot_words()],
+                # Without a stdin a container can stall.
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                 start_new_session=True,
             )  # fmt: skip
-        self._leader = self._until("process 1 to appear", self._find_leader)
+        self._until_reachable()
         state = self._until("units to start", self._settled_state)
         if state != "running" and not degraded:
             failed = self.run(["systemctl", "list-units", "--failed", "--no-legend", "--plain"]).stdout
@@ -194,14 +182,10 @@ class Machine:
             "PATH": GUEST_PATH, "LANG": "C.UTF-8", "HOME": home, "USER": user, "LOGNAME": user, "SHELL": "/bin/bash",
             "TERM": "dumb", **host.guest_environment(), **(env or {}),
         }  # fmt: skip
-        # nsenter joins the namespaces but not the cgroup: there logind and the like would not know the process.
-        cgroup = str(cgroup_of(self._leader) / "cgroup.procs")
-        join = ["/bin/sh", "-ec", 'echo $$ > "$1"; shift; exec "$@"', "sh", cgroup]
-        enter = ["nsenter", f"--target={self._leader}", "-m", "-p", "-u", "-i", "-n", "-C"]
         become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
         # Signals too as a login has them: what those who run the tests ignore would be ignored in there.
         clean = ["env", "--ignore-environment", "--default-signal", f"--chdir={cwd or home}"]
-        return [*join, *enter, *become, *clean, *(f"{name}={value}" for name, value in variables.items()), *words]
+        return self._inside([*become, *clean, *(f"{name}={value}" for name, value in variables.items()), *words])
 
     def run(
         self,
@@ -306,6 +290,34 @@ class Machine:
             if name == user:
                 return home
         raise MachineProblem(f"{self.name} has no account {user}")
+
+    def _boot_words(self) -> list[str]:
+        """The command line for this host that is the machine as long as it runs."""
+        disk = self._claim.data / "disk"
+        if self._disk is not None:
+            disk.mkdir(exist_ok=True)
+        return [
+            # Without cgroup v2, systemd 258 and later refuse to boot.
+            "env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
+            "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--settings=no",
+            "--link-journal=no", "--resolv-conf=off", f"--directory={self._claim.root}",
+            f"--machine={self.name}", f"--hostname={HOSTNAME}",
+            # Units with a network of their own (PrivateNetwork=) need the capability, as on any server.
+            f"--network-namespace-path={self._claim.network.path}", "--capability=CAP_NET_ADMIN",
+            *([f"--bind={disk}:{self._disk}"] if self._disk is not None else []),
+        ]  # fmt: skip
+
+    def _until_reachable(self) -> None:
+        """Return once commands can be run in it."""
+        self._leader = self._until("process 1 to appear", self._find_leader)
+
+    def _inside(self, words: Sequence[str]) -> list[str]:
+        """The command line for this host that runs a program in the machine, as its root."""
+        # nsenter joins the namespaces but not the cgroup: there logind and the like would not know the process.
+        cgroup = str(cgroup_of(self._leader) / "cgroup.procs")
+        join = ["/bin/sh", "-ec", 'echo $$ > "$1"; shift; exec "$@"', "sh", cgroup]
+        enter = ["nsenter", f"--target={self._leader}", "-m", "-p", "-u", "-i", "-n", "-C"]
+        return [*join, *enter, *words]
 
     def _find_leader(self) -> int | None:
         """Process 1 of the machine, as numbered on the host: the child of systemd-nspawn that has two numbers."""

@@ -26,6 +26,9 @@ PACKAGES: Mapping[str, str] = {
 BROWSER_PACKAGES: Mapping[str, str] = {"chromium": "chromium", "libnss3-tools": "certutil"}
 """And those that a browser needs."""
 
+VM_PACKAGES: Mapping[str, str] = {"e2fsprogs": "mke2fs", "openssh-client": "ssh", "user-mode-linux": "linux.uml"}
+"""And those that a machine with a kernel of its own needs."""
+
 CLAIMS = Path("/run/jupyterhub-installer-tests")
 """Which machines exist on this host, whoever started them (see machine_claim)."""
 

@@ -10,6 +10,11 @@ from pathlib import Path
 
 from tests.system.machine_process import run
 
+TAP = "tap0"
+"""The device of a network that a kernel of its own is connected by, where the machine has one."""
+NEIGHBOURS = ("169.254.0.1/30", "169.254.0.2/30")
+"""The addresses by which programs in such a machine's namespace, and it, reach each other: they share no other."""
+
 BASE = ipaddress.IPv4Network(os.environ.get("MACHINES_NETWORK", "10.71.0.0/16"))
 """Subnets are cut from here; set MACHINES_NETWORK where the host's own network overlaps."""
 
@@ -61,6 +66,22 @@ class Network:
         """
         run(["nft", "-f", "-"], stdin=rules)
         self.online()
+
+    def hand_over(self) -> None:
+        """Give the guest's address away: from here on it is that of whoever is at TAP in the namespace.
+
+        Programs in the namespace reach it as the host does.
+        """
+        inside = ["ip", "-n", self.namespace]
+        run([*inside, "addr", "flush", "dev", "eth0"])
+        run([*inside, "link", "add", "br0", "type", "bridge"])
+        run([*inside, "tuntap", "add", "dev", TAP, "mode", "tap"])
+        for port in ("eth0", TAP):
+            run([*inside, "link", "set", port, "master", "br0"])
+        for device in (TAP, "br0"):
+            run([*inside, "link", "set", device, "up"])
+        run([*inside, "addr", "add", NEIGHBOURS[0], "dev", "br0"])
+        run([*inside, "route", "add", self.address, "dev", "br0"])
 
     def online(self) -> None:
         """Let the guest reach the outside."""

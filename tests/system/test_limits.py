@@ -1,6 +1,6 @@
 """Limits reach what runs: slices, scopes and processes have what the config says, also when it changes meanwhile.
 
-A container on a development host has no controllers that would enforce them.
+A container on a development host has no controllers that would enforce them: test_limits_vm has a machine with some.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def test_people_see_their_use_and_limit_whatever_they_set(limited: tuple[Machine
     bob.start_server()
     told = bob.api("GET", "/user/bob/api/metrics/v1").json()
     machine_memory = int(machine.run("getconf _PHYS_PAGES").stdout) * 4096
-    # Without a controller there is no limit but the machine's.
+    # Without a controller there is no limit but the machine's; see test_limits_vm for one.
     assert told["limits"]["memory"]["rss"] == machine_memory
     assert 30 * M < told["rss"] < G
     lab = bob.get("/user/bob/lab").text
@@ -173,6 +173,21 @@ def test_what_somebody_has_set_by_hand_is_seen_and_set_back(limited: tuple[Machi
     assert f"jupyterusers-{uid}.slice" in installer(machine, "plan").stdout
     assert apply_as_root(machine).ok
     assert slice_of(machine, "joan")["MemoryMax"] == str(600 * M)
+
+
+def test_groups_change_while_a_server_runs(limited: tuple[Machine, Visitor, Visitor]) -> None:
+    """The plan says so, the next apply sets it, and what runs goes on."""
+    machine, _, bob = limited
+    before = machine.run(["pgrep", "-u", "bob"]).stdout
+    machine.run(["gpasswd", "--delete", "bob", "lab"])
+    assert "limits:jupyterusers-*.slice" in installer(machine, "plan").stdout
+    assert apply_as_root(machine).ok
+    assert {"MemoryMax": str(700 * M), "IOWeight": "300"}.items() <= slice_of(machine, "bob").items()
+    assert machine.run(["pgrep", "-u", "bob"]).stdout == before
+    assert bob.server_answers()
+    machine.run(["gpasswd", "--add", "bob", "lab"])
+    assert apply_as_root(machine).ok
+    assert slice_of(machine, "bob")["MemoryMax"] == str(900 * M)
 
 
 def test_nobody_else_can_have_limits_set(limited: tuple[Machine, Visitor, Visitor]) -> None:

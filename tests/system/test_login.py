@@ -13,10 +13,12 @@ from tests.system.conftest import Applied
 from tests.system.kernel_talk import Kernel
 from tests.system.machine import Machine
 from tests.system.machine_person import ADMIN, add_person
-from tests.system.visitor import HOST, Visitor
+from tests.system.visitor import HOST, Visitor, until
 
 MEMBERS = "jupyterhub-users"
 PASSWORD = "a fine password"
+MANY, AT_ONCE = 12, 4
+"""Kernels, of how many are started at a time."""
 REFUSED: Mapping[str, tuple[str, str]] = {
     "wrong password": (ADMIN.name, "not it"),
     "empty password": (ADMIN.name, ""),
@@ -177,6 +179,31 @@ def test_widgets_are_there(kernel: Kernel) -> None:
 
 def test_widgets_are_in_the_page(grace: Visitor) -> None:
     assert "@jupyter-widgets/jupyterlab-manager" in grace.get("/user/grace/lab").text
+
+
+@pytest.mark.only_on("bookworm")
+def test_many_kernels_in_one_server(grace: Visitor) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        kernels = [grace.kernel(identity) for identity in pool.map(lambda _: grace.launch_kernel(), range(MANY))]
+    for number, one in enumerate(kernels):
+        assert one.run(f"{number} + 1") == str(number + 1)
+    assert grace.server_answers()
+    for one in kernels:
+        grace.shut_down_kernel(one)
+
+
+@pytest.mark.only_on("trixie")
+def test_member_without_a_shell_has_notebooks(campus: Machine) -> None:
+    """And no terminals, which is what `doctor` says of them."""
+    person = add_person(campus, "nora", PASSWORD, groups=[MEMBERS])
+    campus.run(["usermod", "--shell=/usr/sbin/nologin", person.name])
+    with Visitor(campus) as nora:
+        nora.login(person.name, PASSWORD)
+        nora.start_server()
+        assert nora.start_kernel().run("6 * 7") == "42"
+        nora.api("POST", "/user/nora/api/terminals", {})
+        until("the terminal to end", lambda: nora.get("/user/nora/api/terminals").json() == [])
+        assert nora.server_answers()
 
 
 def test_nothing_failed(campus: Machine) -> None:

@@ -308,6 +308,17 @@ def test_odd_names_and_passwords_at_the_login(campus: Machine, name: str) -> Non
         assert GONE in visitor.login(name, "x" * 500_000).text
 
 
+def test_guessing_is_slowed_here_too(campus: Machine) -> None:
+    def guess(number: int) -> int:
+        with Visitor(campus) as visitor:
+            return visitor.login("nobody-at-all", f"guess {number}").status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = sorted(threads.map(guess, range(8)))
+    assert answers == [*[httpx.codes.FORBIDDEN] * 5, *[httpx.codes.TOO_MANY_REQUESTS] * 3]
+    assert journal(campus).count("'nobody-at-all': too many wrong passwords") == 3
+
+
 def test_two_who_ask_for_one_name_at_once(campus: Machine) -> None:
     def ask(number: int) -> str:
         with Visitor(campus) as visitor:
@@ -364,7 +375,11 @@ def test_an_account_of_the_machine_is_nobodys_unless_it_is_given(campus: Machine
 
 
 def test_a_new_password_and_a_new_name(campus: Machine) -> None:
-    once = given(installer(campus, "user", "reset-password", "grace"))
+    with Visitor(campus) as before:
+        before.login("grace", NEW)
+        assert is_in(before)
+        once = given(installer(campus, "user", "reset-password", "grace"))
+        assert not is_in(before)
     with Visitor(campus) as visitor:
         assert GONE in visitor.login("grace", NEW).text
         assert visitor.login("grace", once).headers["Location"] == CHANGE

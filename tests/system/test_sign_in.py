@@ -1,4 +1,4 @@
-"""Logging in at a provider: OpenID Connect, and GitHub, GitLab, Auth0 and Bitbucket, through nginx with TLS."""
+"""Logging in at a provider: OpenID Connect, GitHub, GitLab, Google, Auth0 and Bitbucket, through nginx with TLS."""
 
 from __future__ import annotations
 
@@ -35,10 +35,15 @@ PEOPLE: dict[str, Any] = {
     "u8": {"preferred_username": "lena.lovelace@example.org", "groups": ["students"]},
     "u9": {"preferred_username": "LENA", "groups": ["students"]},
     "u10": {"preferred_username": "olga", "groups": ["students"]},
+    "u11": {"preferred_username": "Ünal ✨ O'Neil; rm -rf /", "groups": ["students"]},
+    "u12": {"preferred_username": "-" + 127 * "Ab", "groups": ["students"]},
     "g1": {"id": 11, "login": "Bob-Smith", "organizations": ["our-lab"], "email": "b@x.org", "email_verified": True},
     "g2": {"id": 12, "login": "carol", "organizations": ["other/students"], "email": "c@x.org"},
     "g3": {"id": 13, "login": "dave", "organizations": [], "email": "d@example.org", "email_verified": False},
     "l1": {"preferred_username": "frank", "groups": ["campus/course"], "email": "f@example.org"},
+    "l2": {"preferred_username": "Frank", "groups": ["campus/course"]},
+    "h1": {"email": "Judith.L@example.org", "email_verified": True, "hd": "example.org"},
+    "h2": {"email": "kim@example.org", "email_verified": True},
     "a1": {"email": "heidi@example.org", "email_verified": True},
     "a2": {"email": "ivan@example.org", "email_verified": False},
     "b1": {"uuid": "{7}", "login": "judy"},
@@ -124,6 +129,12 @@ def test_rules_hold_for_accounts_of_the_machine_too(bare: tuple[Machine, LoginPr
             assert visitor.login(name, password).status_code == httpx.codes.FORBIDDEN
     assert "Login of 'other' refused: no rule of auth.allow lets them in" in said(machine)
     assert f"Login of '{ADMIN.name}' refused: blocked (auth.blocked)" in said(machine)
+    assert (
+        "late does not get in: no rule of auth.allow lets them in" in installer(machine, "user", "add", "late").stdout
+    )
+    machine.put(CONFIG, NO_KERNELS + "auth: {allow: {groups: [studnets]}}\n")
+    plan = " ".join(installer(machine, "plan").stdout.split())
+    assert "auth.allow names the group studnets, and this machine has no such group" in plan
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +207,7 @@ def test_others_are_refused(campus: Machine, who: str, why: str) -> None:
         ("eve", "eve does not get in: no rule of auth.allow lets them in"),
         ("mallory --group students", "mallory does not get in: blocked (auth.blocked)"),
         ("root --group students", "root does not get in: root is a name of the system's"),
+        ("local --group students", "local does not get in: the account local was there before"),
     ],
 )
 def test_it_can_be_asked_beforehand(campus: Machine, words: str, answer: str) -> None:
@@ -204,12 +216,15 @@ def test_it_can_be_asked_beforehand(campus: Machine, words: str, answer: str) ->
     assert said.ok is ("gets in" in answer)
 
 
-def test_a_name_that_no_account_can_have(campus: Machine) -> None:
-    name = enters(campus, "u8")["name"]
-    assert name.startswith("lena-lovelace-")
-    assert enters(campus, "u8")["name"] == name
+@pytest.mark.parametrize(
+    ("who", "begins"), [("u8", "lena-lovelace-"), ("u11", "unal-o-neil-rm-rf-x"), ("u12", "ababababababababababa-x")]
+)
+def test_a_name_that_no_account_can_have(campus: Machine, who: str, begins: str) -> None:
+    name = enters(campus, who)["name"]
+    assert name.startswith(begins)
+    assert enters(campus, who)["name"] == name
     listed = {each["name"]: each for each in json.loads(installer(campus, "user", "list", "--json").stdout)}
-    assert listed[name]["identity"] == "lena.lovelace@example.org"
+    assert listed[name]["identity"] == PEOPLE[who]["preferred_username"]
     assert campus.run(["id", "--group", "--name", name]).stdout.strip() == "jupyterhub-accounts"
 
 
@@ -329,6 +344,23 @@ def test_a_provider_that_is_away(bare: tuple[Machine, LoginProvider]) -> None:
     assert enters(machine, "u1")["name"] == "lena"
 
 
+def test_a_provider_that_says_it_is_another(bare: tuple[Machine, LoginProvider]) -> None:
+    """Also where it began to after it was applied: nobody is let in on its word."""
+    machine, provider = bare
+    provider.answer_as("liar.test")
+    try:
+        restart(machine)
+        with browser(machine) as visitor:
+            page = visitor.get("/hub/oauth_login")
+        assert page.status_code == httpx.codes.BAD_GATEWAY
+        assert "understand each other" in page.text
+        assert "is not to be believed: it says that it is 'https://someone-else.test'" in said(machine)
+        assert "says that it is the provider 'https://someone-else.test'" in installer(machine, "doctor").stdout
+    finally:
+        provider.answer_as("$host")
+    assert enters(machine, "u1")["name"] == "lena"
+
+
 def test_a_wrong_secret(campus: Machine) -> None:
     give_secret(campus, "another secret")
     try:
@@ -385,9 +417,12 @@ def test_another_name_here_keeps_whose_it_is(campus: Machine) -> None:
     assert renamed.ok, renamed
     assert enters(campus, "u3")["name"] == "hopper"
     assert campus.read("/home/hopper/notes") == "mine\n"
+    assert "grace gets in as the account hopper" in installer(campus, "user", "allowed", "grace").stdout
     removed = installer(campus, "user", "remove", "hopper", "--delete-home")
     assert removed.ok, removed
-    assert installer(campus, "user", "add", "hopper").ok
+    added = installer(campus, "user", "add", "hopper")
+    assert added.ok, added
+    assert "hopper does not get in: no rule of auth.allow lets them in" in added.stdout
     assert enters(campus, "u3")["name"] == "grace"
     assert not campus.run(["test", "-e", "/home/grace/notes"], check=False).ok
 
@@ -448,10 +483,29 @@ def test_gitlab(campus: Machine) -> None:
     configure(
         campus,
         "auth:\n  provider: gitlab\n  url: https://gitlab.test\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n"
-        "  allow: {groups: [campus/course]}\n",
+        "  allow: {groups: [campus/course]}\n  names: {rule: exact}\n",
     )
     assert enters(campus, "l1")["name"] == "frank"
+    assert enters(campus, "l2")["name"].startswith("frank-x"), "where case counts, that is somebody else"
     is_refused(campus, "u3", "'grace' refused: no rule of auth.allow lets them in")
+
+
+def test_google(campus: Machine) -> None:
+    """People of a Workspace; and others by their addresses, out of a table, as the accounts that it says."""
+    for file in ("names", "userlist"):
+        campus.put(f"/etc/jupyterhub/{file}", "")
+    configure(
+        campus,
+        "auth:\n  provider: google\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n"
+        "  allow: {email_domains: [example.org], file: /etc/jupyterhub/userlist}\n"
+        "  names: {map: /etc/jupyterhub/names}\n",
+    )
+    assert enters(campus, "h1")["name"].startswith("judith-l-example-org-x")
+    is_refused(campus, "h2", "'kim@example.org' refused: no rule of auth.allow lets them in")
+    campus.put("/root/guests.csv", '\ufeff"name";"identity"\r\n"visitor";"Kim@example.org"\r\n')
+    imported = installer(campus, "user", "import", "/root/guests.csv")
+    assert imported.ok, imported
+    assert enters(campus, "h2")["name"] == "visitor"
 
 
 def test_auth0(bare: tuple[Machine, LoginProvider]) -> None:

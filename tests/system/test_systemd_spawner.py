@@ -23,7 +23,7 @@ pytestmark = pytest.mark.only_on("sid")
 
 HUB = "jupyter"
 GRACE, LIN, EVE, IDA = "grace", "lin", "eve", "ida"
-"""Members: one whose server was there before, one who starts hers then, one without a home; and no member (EVE)."""
+"""Members: one whose server was there before, one who starts hers then, one who never does; and no member (EVE)."""
 PASSWORD = "a very fine password 4711"
 SOCKET = "/run/jupyterhub-start.sock"
 SERVICE = "jupyter-lin.service"
@@ -51,7 +51,6 @@ def campus(applied_server: Applied) -> Iterator[Machine]:
         for name in (GRACE, LIN, IDA):
             add_person(machine, name, PASSWORD, groups=["jupyterhub-users"])
         add_person(machine, EVE, PASSWORD)
-        machine.run(["mv", f"/home/{IDA}", "/home/elsewhere"])
         with Visitor(machine) as grace:
             grace.login(GRACE, PASSWORD)
             grace.start_server()
@@ -331,14 +330,27 @@ def test_two_at_once_come_to_one_server(campus: Machine) -> None:
     assert [unit for unit in units(campus) if unit.startswith("jupyter-grace")] == []
 
 
-def test_person_without_a_home_is_told_so(campus: Machine) -> None:
-    assert talk(campus, start(IDA))["error"] == f"the home directory /home/{IDA} does not exist"
-    campus.run(["install", "-d", "-o", EVE, f"/home/{IDA}"])
-    assert talk(campus, start(IDA))["error"] == f"the home directory /home/{IDA} does not belong to {IDA}"
-    with Visitor(campus) as ida:
-        ida.login(IDA, PASSWORD)
-        answer = ida.api("POST", f"/hub/api/users/{IDA}/server")
-    assert f"does not belong to {IDA}" in answer.text
+def test_server_of_who_is_a_member_no_more_can_be_stopped(campus: Machine) -> None:
+    """And is not started again."""
+    add_person(campus, "otto", PASSWORD, groups=["jupyterhub-users"])
+    with Visitor(campus) as otto, Visitor(campus) as admin:
+        otto.login("otto", PASSWORD)
+        otto.start_server()
+        campus.run(["gpasswd", "--delete", "otto", "jupyterhub-users"])
+        admin.login(ADMIN.name, ADMIN.password or "")
+        assert admin.api("DELETE", "/hub/api/users/otto/server").status_code in {202, 204}
+        until("it to stop", lambda: "jupyter-otto.service" not in units(campus))
+    for action in ("start", "stop", "ended"):
+        assert talk(campus, start("otto", action=action))["error"] == "otto is not a member of jupyterhub-users"
+
+
+def test_member_without_a_shell_has_notebooks(campus: Machine) -> None:
+    add_person(campus, "nora", PASSWORD, groups=["jupyterhub-users"])
+    campus.run(["usermod", "--shell=/usr/sbin/nologin", "nora"])
+    with Visitor(campus) as nora:
+        nora.login("nora", PASSWORD)
+        nora.start_server()
+        assert nora.start_kernel().run("6 * 7") == "42"
 
 
 @pytest.mark.parametrize(("unit", "most"), [("jupyterhub.service", 1.5), ("jupyterhub-start@1.service", 2.0)])

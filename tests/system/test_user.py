@@ -112,8 +112,14 @@ def test_from_the_first_day_to_the_last(campus: Machine, began: tuple[str, str])
         )
         assert line["last_activity"]
         assert line["disk"] > 0
+        assert re.search(r"^otto +\d+ +member +\S+ \S+ +running +0 MB +physics$",
+                         user(campus, "list", "--disk").stdout, re.MULTILINE)  # fmt: skip
+        token = token_of(otto)
+        assert otto.as_program("/hub/api/user", token).status_code == httpx.codes.OK
 
         user(campus, "disable", "otto")
+        assert otto.as_program("/hub/api/user", token).status_code == httpx.codes.FORBIDDEN
+        assert otto.get("/hub/home", follow=False).status_code == httpx.codes.FOUND
         assert campus.run(["pgrep", "--uid", "otto", "--full", "singleuser"], check=False).stdout == ""
         assert not otto.server_answers()
         assert not logs_in(campus, "otto", first)
@@ -123,6 +129,8 @@ def test_from_the_first_day_to_the_last(campus: Machine, began: tuple[str, str])
         assert "disabled" in refused(campus, "add", "otto")
 
         user(campus, "enable", "otto")
+        assert otto.get("/hub/home", follow=False).status_code == httpx.codes.FOUND, "that one has ended"
+        assert otto.login("otto", first).status_code == httpx.codes.FOUND
         second = password_in(user(campus, "reset-password", "otto"))
         assert not logs_in(campus, "otto", first)
         assert logs_in(campus, "otto", second)
@@ -140,6 +148,15 @@ def test_from_the_first_day_to_the_last(campus: Machine, began: tuple[str, str])
            "/home/otto /tmp/ottos /var/mail/otto /var/spool/cron/crontabs/otto"  # fmt: skip
     assert re.sub("/etc/passwd-:.*\n", "", campus.run(left, check=False).stdout) == ""
     assert running(campus) == began
+
+
+def test_groups(campus: Machine) -> None:
+    assert "grace: in chess now." in user(campus, "group", "add", "chess", GRACE).stdout
+    assert "Nothing to do." in user(campus, "group", "add", "chess", GRACE).stdout
+    assert re.search("^chess +grace$", user(campus, "group", "list").stdout, re.MULTILINE)
+    assert "grace: out of chess now." in user(campus, "group", "remove", "chess", GRACE).stdout
+    assert "chess" not in json.loads(user(campus, "group", "list", "--json").stdout)
+    assert "there is no account 'nobody-there'" in refused(campus, "group", "add", "chess", "nobody-there")
 
 
 def test_account_that_is_there_is_let_in(campus: Machine) -> None:
@@ -336,7 +353,12 @@ def test_table_of_people(campus: Machine, began: tuple[str, str]) -> None:
     before = accounts(campus)
     assert "3 in already" in user(campus, "import", "/root/course.csv", "--passwords", "/root/more.csv").stdout
     assert accounts(campus) == before
-    for name in ("ines", "jan", "kim"):
+    campus.put("/root/more.csv", "name\nlou\n")
+    user(campus, "import", "/root/more.csv", "--passwords", "/root/once.csv", "--one-time")
+    once = campus.read("/root/once.csv").splitlines()[1].partition(",")[2]
+    with Visitor(campus) as visitor:
+        assert visitor.login("lou", once).headers["Location"] == "/hub/change-password"
+    for name in ("ines", "jan", "kim", "lou"):
         user(campus, "remove", name, "--delete-home")
     assert running(campus) == began
 
@@ -502,6 +524,19 @@ def test_an_admin_has_another_name_and_goes(campus: Machine, dora: Visitor) -> N
     assert line_of(campus, "theodora") is None
 
 
+def test_a_new_password_ends_logins_and_tokens_but_no_server(campus: Machine, grace: Visitor) -> None:
+    """The hub has been restarted since it started hers."""
+    before, token = server_of_grace(campus), token_of(grace)
+    told = user(campus, "reset-password", GRACE, "--password-file", "-", stdin=f"{PASSWORD}\n").stdout
+    assert "grace has a new password, and is logged in nowhere any more" in told
+    assert grace.get("/hub/home", follow=False).status_code == httpx.codes.FOUND
+    assert grace.as_program("/hub/api/user", token).status_code == httpx.codes.FORBIDDEN
+    assert server_of_grace(campus) == before
+    grace.login(GRACE, PASSWORD)
+    assert grace.get("/user/grace/lab").status_code == httpx.codes.OK
+    assert grace.server_answers(), "its own token is good as before"
+
+
 def test_without_the_hub(campus: Machine) -> None:
     """What the machine knows is told all the same, and nobody is half removed."""
     user(campus, "add", "late")
@@ -510,6 +545,10 @@ def test_without_the_hub(campus: Machine) -> None:
     told = user(campus, "list", check=False)
     assert told.code == DEGRADED
     assert "late" in told.stdout
+    reset = user(campus, "reset-password", "late", check=False)
+    assert reset.code == DEGRADED
+    assert password_in(reset)
+    assert "who is logged in stays so" in reset.stderr
     campus.run(["systemctl", "start", "jupyterhub"])
     user(campus, "remove", "late", "--delete-home")
 

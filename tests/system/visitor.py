@@ -38,12 +38,15 @@ class Reachable(Protocol):
         """The text of a file of its."""
 
 
-def until(what: str, look: Callable[[], Found | None], seconds: float = SECONDS) -> Found:
-    """What `look` finds, as soon as it finds something; fails with `what` where that takes too long."""
+def until(what: str, look: Callable[[], Found | None], seconds: float = SECONDS, pause: float = 0.02) -> Found:
+    """What `look` finds, as soon as it finds something; fails with `what` where that takes too long.
+
+    pause: seconds between two looks.
+    """
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
     return found
 
 
@@ -92,6 +95,7 @@ class Visitor:
     base_url: the path that the hub lives under; all paths that a visitor is told are below it.
     context: what is trusted; the machine's own CA unless it is given.
     seconds: how long an answer may take.
+    pause: seconds between two looks at whether something has happened; each of them is work for the machine.
     """
 
     def __init__(
@@ -101,9 +105,11 @@ class Visitor:
         context: ssl.SSLContext | None = None,
         *,
         seconds: float = SECONDS,
+        pause: float = 0.02,
     ) -> None:
         self.name = ""
         self._seconds = seconds
+        self._pause = pause
         self._base = base_url.rstrip("/")
         self._kernels: list[Kernel] = []
         self._address = machine.address
@@ -177,7 +183,12 @@ class Visitor:
         """Have the hub start the server, and return when JupyterLab can be opened."""
         self.get("/hub/spawn")
         pending = f"/hub/spawn-pending/{self.name}"
-        until(f"the server of {self.name}", lambda: self.get(pending, follow=False).is_redirect, self._seconds)
+        until(
+            f"the server of {self.name}",
+            lambda: self.get(pending, follow=False).is_redirect,
+            self._seconds,
+            self._pause,
+        )
         # Signs in at the server too: from there on its API knows the visitor.
         page = self.get(f"/user/{self.name}/lab")
         assert page.status_code == httpx.codes.OK, page.text

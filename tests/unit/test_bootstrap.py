@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from installer import bootstrap, own_environment
+from installer.host import paths
 from installer.host.errors import Problem
 
 CHECKOUT = Path(__file__).parents[2]
@@ -47,6 +48,11 @@ def test_it_and_all_it_imports_need_only_the_standard_library() -> None:
             else:
                 assert module.partition(".")[0] in sys.stdlib_module_names, f"{name} imports {module}"
     assert "installer.host.process" in seen
+
+
+def test_its_places_are_the_installers() -> None:
+    assert Path(bootstrap.STATE) == paths.INSTALLER_STATE
+    assert bootstrap.MARKER == paths.COMPLETE
 
 
 def test_another_list_python_or_processor_is_another_environment() -> None:
@@ -103,7 +109,9 @@ def test_inside_its_environment_it_returns_and_forgets_the_guard(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    name = bootstrap.environment_name(bootstrap.REQUIREMENTS.read_bytes(), sys.version_info[:2], os.uname().machine)
+    name = bootstrap.environment_name(
+        Path(bootstrap.REQUIREMENTS).read_bytes(), sys.version_info[:2], os.uname().machine
+    )
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "jupyterhub-installer" / "env" / name))
     monkeypatch.setenv(bootstrap.STARTED_IN, sys.prefix)
     bootstrap.ensure_environment(root=False)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import argparse
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -126,6 +129,27 @@ def test_a_program_that_can_not_be_started_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "program").write_text("not a program")
     with pytest.raises(process.CommandFailed, match="program failed"):
         process.run([tmp_path / "program"])
+
+
+def test_what_each_verb_of_kernel_runs_is_where_it_is_looked_for() -> None:
+    verbs = [words[1] for words in commands_of(main.parser(["kernel"])) if len(words) > 1]
+    assert len(verbs) == 14
+    for verb in verbs:
+        run = main.parser(["kernel"]).parse_args(["kernel", verb, *NEEDED.get(verb, ["name"])]).run
+        name, place = run.args
+        assert callable(getattr(import_module(f"installer.cli.kernel_{place}"), f"run_{name}"))
+
+
+NEEDED = {"list": [], "gc": [], "uninstall": ["name", "package"]}
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[list[str]]:
+    """The words of every command below a parser."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                yield [name]
+                yield from ([name, *words] for words in commands_of(below))
 
 
 def wait_for(path: Path) -> None:

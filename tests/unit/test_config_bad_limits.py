@@ -26,6 +26,8 @@ MISTAKES = [
     default("memory: 2 GB", "memory", "not a size", MEMORY, '"2 GB"', "limits: {default: {memory: 2G}}"),
     default("memory: 0", "memory", "0 would be no memory", MEMORY, "the number 0", "limits: {default: {memory: 2G}}"),
     default("memory: 100M", "memory", START, "256M or more", '"100M"', "limits: {default: {memory: 256M}}"),
+    default("disk: 20", "disk", "no unit", "an amount of disk space such as 20G", "20", "limits: {default: {disk"),
+    default("disk: 1M", "disk", START, "64M or more", '"1M"', "limits: {default: {disk: 64M}}"),
     default("memory_soft: 9M", "memory_soft", START, "256M or more", '"9M"', "limits: {default: {memory_soft: 256M}}"),
     default("memory: 1G, memory_soft: 2G", "memory_soft", "more than memory", "at most 1G", '"2G"', "limits: {default"),
     default("cpu: 0", "cpu", "less than 0.1", "a number of CPUs", "the number 0", "limits: {default: {cpu: 2}}"),

@@ -43,7 +43,7 @@ def test_the_table_is_true(key, tmp_path: Path) -> None:  # type: ignore[no-unty
     assert (key.default is None) == (key.unset is not None), "a default, or words for what happens without the key"
     assert loaded(tmp_path, key.set_to(key.example)) != Config() or key.example == key.default
     if key.default is not None and key.beside is None:
-        assert loaded(tmp_path, key.set_to(key.default)) == Config()
+        assert loaded(tmp_path, nested(key.path, key.default)) == Config()
     if key.default is not None and key.beside is not None:
         assert loaded(tmp_path, key.set_to(key.default)) == loaded(tmp_path, nested(key.path[:-1], [key.beside]))
 
@@ -153,6 +153,7 @@ def test_show_marks_what_is_a_default(tmp_path: Path) -> None:
         "    cpu: unlimited  # default\n"
         "    cpu_share: 100  # default\n"
         "    io_share: 100  # default\n"
+        "    disk: unlimited  # default\n"
         "    tasks: 2048  # default\n"
         "    open_files: 65536  # default\n"
         "    core_dumps: false  # default\n"

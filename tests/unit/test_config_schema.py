@@ -488,7 +488,7 @@ def config_with(key: Key, value: object) -> dict[str, object]:
     if key.beside is not None:
         entry = {**key.beside, name: value}
         config, name = [entry] if key.called is None else {key.called: entry}, above.pop()
-    config = {name: config}
+    config = {**key.along, name: config}
     for section in reversed(above):
         config = {section: config}
     return cast("dict[str, object]", config)

@@ -12,6 +12,7 @@ from installer.cli.reference import command_line_page
 from installer.features.layout import layout_page
 from installer.host import paths
 from installer.host.errors import ExitCode
+from tests.system.attack_page import attacks_page
 
 CHECKOUT = Path(__file__).parents[2]
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
@@ -20,7 +21,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 @pytest.mark.parametrize(
     ("page", "write"),
-    [("command-line.md", command_line_page), ("layout.md", layout_page)],
+    [("attacks.md", attacks_page), ("command-line.md", command_line_page), ("layout.md", layout_page)],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_generated_pages_are_up_to_date(page: str, write: Callable[[], str]) -> None:

@@ -62,11 +62,30 @@ def test_root_gets_no_scope() -> None:
 
 def test_the_call_to_systemd() -> None:
     account = pwd.struct_passwd(("ada", "x", 1000, 1000, "", "/home/ada", "/bin/sh"))
-    more = [("OOMPolicy", "s", "continue")]
+    more = adopt_helper.further(["MemoryAccounting=no", "OOMPolicy=continue"])
     words = adopt_helper.start_transient_scope("s.scope", 7, "jupyterusers-1000.slice", account, more)
-    assert words[6:12] == ["StartTransientUnit", "ssa(sv)a(sa(sv))", "s.scope", "fail", "7", "PIDs"]
+    assert words[6:12] == ["StartTransientUnit", "ssa(sv)a(sa(sv))", "s.scope", "fail", "8", "PIDs"]
     assert words[words.index("Slice") :][:3] == ["Slice", "s", "jupyterusers-1000.slice"]
-    assert words[-4:] == ["OOMPolicy", "s", "continue", "0"]
+    assert words[-7:] == ["MemoryAccounting", "b", "no", "OOMPolicy", "s", "continue", "0"]
+
+
+# --- sudo ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"ok": False, "error": "x" * 600, "status": 85, "more": 1}, {"ok": False, "error": "x" * 500, "status": 85}),
+        ({"ok": False, "error": "no", "status": "85"}, {"ok": False, "error": "no"}),
+        ({"ok": False, "error": "no", "status": True}, {"ok": False, "error": "no"}),
+        ({"ok": True, "pid": 7, "status": 85}, {"ok": True, "pid": 7}),
+        ({"ok": True, "alive": False}, {"ok": True, "alive": False}),
+    ],
+)
+def test_what_the_mediator_says_is_taken_as_far_as_it_is_known(
+    said: dict[str, object], kept: dict[str, object]
+) -> None:
+    assert sudo_helper.checked(said) == kept
 
 
 # --- sudo ------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def test_all_is_numbers_of_which_the_larger_gives_more() -> None:
         "swap": UNLIMITED,
     }
     assert said["users"]["ada"] == {"runtime": UNLIMITED}
-    assert set(said["default"]) == {*limits_helper.PROPERTIES, *limits_helper.RLIMITS, *limits_helper.SCOPE}
+    assert set(said["default"]) == {*limits_helper.PROPERTIES, *limits_helper.RLIMITS, *limits_helper.SCOPE, "disk"}
 
 
 def test_what_systemd_reads() -> None:

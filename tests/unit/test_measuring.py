@@ -12,7 +12,7 @@ import pytest
 from tests.environment import REPOSITORY
 from tests.system.measuring.table import PAGE, Row, conditions, table, write
 
-PARTS = ("apply", "second-apply", "hub-start", "memory", "kernels", "front", "first-load")
+PARTS = ("apply", "second-apply", "hub-start", "spawn", "crowd", "memory", "kernels", "front", "first-load")
 
 
 def test_a_table_has_medians_and_extremes() -> None:

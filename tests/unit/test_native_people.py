@@ -239,6 +239,7 @@ def test_user_allowed_says_so(people: People, tmp_path: Path) -> None:
     allow = {"users": [], "groups": [], "organizations": [], "email_domains": [], "admin_groups": [], "all": False}
     told: dict[str, Any] = {
         "provider": "native", "people": str(tmp_path / "people.sqlite"), "allow": {**allow, "file": None},
+        "issuer": None, "url": None,
         "blocked": [], "admins": ["grace-no-such"], "members": False, "members_group": "jupyterhub-users",
         "names": {"rule": "lowercase", "prefix": None, "domain": None, "map": None}, "existing_accounts": False,
     }  # fmt: skip

@@ -10,16 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from installer.cli.user_allowed import lines
 from installer.commands import sign_in
 from installer.commands.allowed import Answer
 from installer.host.errors import Problem
+from installer.hub import allowed
+from installer.hub.identities import Identities, Identity
+from installer.hub.owners import owners_at
+from installer.hub.rules import Person
 from installer.hub.sign_in import SignIn, Unreadable, load
 
 REPOSITORY = Path(__file__).parents[2]
 SETTINGS: dict[str, Any] = {
     "provider": "github",
+    "issuer": None,
+    "url": None,
+    "ldap": {"url": "ldaps://ldap.example.org"},
     "allow": {
         "users": ["ada"], "groups": [], "organizations": ["lab"], "email_domains": ["example.org"],
         "admin_groups": [], "all": False, "file": None,
@@ -37,7 +46,8 @@ def asked(directory: Path, settings: dict[str, Any], *words: str) -> subprocess.
     """Ask as `installer user allowed` does."""
     rules = directory / "auth.json"
     rules.write_text(json.dumps(settings))
-    command = [sys.executable, "-m", "installer.hub.allowed", *words[1:], "--", str(rules), "", words[0]]
+    database = str(directory / "hub.sqlite")
+    command = [sys.executable, "-m", "installer.hub.allowed", *words[1:], "--", str(rules), database, words[0]]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
@@ -70,7 +80,42 @@ def test_with_pam_the_group_counts_as_well(tmp_path: Path) -> None:
 def test_so_it_does_where_the_machine_has_accounts_from_the_directory(tmp_path: Path) -> None:
     settings = {**SETTINGS, "provider": "ldap", "existing_accounts": True}
     answer = json.loads(asked(tmp_path, settings, "ada").stdout)
-    assert (answer["allowed"], answer["why"]) == (False, "not a member of jupyterhub-users")
+    assert (answer["allowed"], answer["why"]) == (False, "this machine knows no account ada")
+
+
+ME = getpass.getuser()
+OTHERS = "somebody else's, who had that name before"
+
+
+@pytest.mark.parametrize(
+    ("owner", "asked", "answer"),
+    [
+        (None, (ME, []), (ME, "was there before; name them in auth.allow.users")),
+        (None, (ME, [ME]), (ME, f"{ME} is not a member of jupyterhub-users")),
+        (("https://github.test", "Grace"), ("grace", []), (ME, f"{ME} is not a member of jupyterhub-users")),
+        (("https://github.test", "Grace"), (ME, [ME]), (ME, "somebody else's, who had that name before")),
+        (("https://other.test", "Grace"), ("grace", []), ("grace", "")),
+    ],
+    ids=["was there", "given by name", "has another name here", "another's", "of another provider"],
+)
+def test_whose_the_account_is_counts(
+    owner: tuple[str, str] | None, asked: tuple[str, list[str]], answer: tuple[str, str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """With an account of this machine's, whoever runs this; as if that were a person's (root is never let in).
+
+    owner: of that account: the provider, and the name there. asked: about whom, and auth.allow.users.
+    """
+    database = tmp_path / "hub.sqlite"
+    if owner:
+        Identities(Session(create_engine(f"sqlite:///{database}"))).give(ME, Identity(owner[0], "7"), owner[1])
+    monkeypatch.setattr(allowed, "uid_of", lambda account: 1001 if account == ME else None)
+    monkeypatch.setattr(allowed, "account_of", lambda name, _: name)
+    allow = {**SETTINGS["allow"], "users": asked[1], "all": True}
+    sign_in = SignIn({**SETTINGS, "url": "https://github.test/", "allow": allow})
+    found = allowed.answer(sign_in, Person(asked[0], ""), owners_at(str(database), sign_in.vouching))
+    assert (found["account"], found["allowed"]) == (answer[0], not answer[1])
+    assert answer[1] in str(found["why"])
 
 
 def test_a_list_is_read_anew(tmp_path: Path) -> None:

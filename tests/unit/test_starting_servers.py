@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import logging
 import os
 import pwd
 import signal
@@ -15,11 +17,15 @@ from pathlib import Path
 
 import pytest
 
+from installer.hub.failure_lines import OneLine, leave_out_homes
+from installer.hub.home_trouble import unusable
+from installer.hub.homes import RUNTIME, Trouble, trouble
 from installer.hub.unit_spawner import runs
 from installer.libexec import adopt_helper, start_helper
 
 ROOT = Path(__file__).parents[2]
 MEDIATOR = ROOT / "installer" / "libexec" / "sudospawner_mediator.py"
+HOMES = ROOT / "installer" / "hub" / "homes.py"
 PARTS = "import jupyterhub.log, jupyterhub.services.auth, jupyterhub.utils"
 """What of jupyterhub a server begins with."""
 ADA = pwd.struct_passwd(("ada", "x", 1000, 1000, "", "/home/ada", "/bin/sh"))
@@ -95,9 +101,14 @@ def test_what_is_no_plain_text_is_refused(value: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["root", "daemon", "#0", "0", "", "a\0b", "no-such-account"])
-def test_system_accounts_and_no_accounts_are_no_members(name: str) -> None:
+def test_system_accounts_and_no_accounts_are_nobodys(name: str) -> None:
     with pytest.raises(start_helper.Refused):
-        start_helper.member(name, "root")
+        start_helper.person(name)
+
+
+def test_who_is_not_in_the_group_is_no_member() -> None:
+    with pytest.raises(start_helper.Refused, match="ada is not a member of shadow"):
+        start_helper.check_member(ADA, "shadow")
 
 
 def test_the_command_line_of_the_unit() -> None:
@@ -136,6 +147,7 @@ def mediate(directory: Path, request: object) -> dict[str, object]:
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
     (tmp_path / "sudospawner-mediator").write_bytes(MEDIATOR.read_bytes())
+    (tmp_path / "sudospawner_homes.py").write_bytes(HOMES.read_bytes())
     server = tmp_path / "sudospawner-singleuser"
     server.write_text('#!/bin/sh\necho "$PWD|$A|$PYTHONPATH|$*" > "$OUT"\nexec sleep 30\n')
     server.chmod(0o755)
@@ -166,10 +178,102 @@ def test_the_mediator_says_why_nothing_was_started(programs: Path) -> None:
     assert "No such file" in str(answer["error"])
 
 
+def test_the_mediator_says_what_is_wrong_with_the_home(programs: Path) -> None:
+    (programs / ".local").write_text("a file in the way")
+    answer = mediate(programs, {"action": "spawn", "args": [], "env": {}})
+    assert answer["status"] == Trouble.NO_DIRECTORY
+    assert answer["error"] == f"the home {programs} can't be used: no directory"
+
+
 def test_a_process_that_is_gone_is_not_alive(programs: Path) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
     assert mediate(programs, {"action": "kill", "pid": gone.pid, "signal": 15}) == {"ok": True, "alive": False}
+
+
+# --- homes ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir("/")  # it is changed, and goes back at the end
+    made = tmp_path / "home"
+    made.mkdir()
+    return made
+
+
+def test_a_home_that_can_be_written_to_has_nothing_more_in_it_than_jupyter_makes(home: Path) -> None:
+    assert trouble(home, {}) is None
+    assert Path.cwd() == home
+    assert [str(path.relative_to(home)) for path in home.rglob("*") if not list(path.glob("*"))] == [RUNTIME]
+    assert (home / RUNTIME).stat().st_mode & 0o777 == 0o700
+    assert trouble(home, {}) is None
+
+
+def test_a_home_may_be_a_link(home: Path) -> None:
+    link = home.with_name("link")
+    link.symlink_to(home)
+    assert trouble(link, {}) is None
+    link.unlink()
+    link.symlink_to("nowhere")
+    assert trouble(link, {}) == Trouble.MISSING
+
+
+def test_what_is_no_home(home: Path) -> None:
+    assert trouble(home / "no", {}) == Trouble.MISSING
+    file = home / "file"
+    file.touch()
+    assert trouble(file, {}) == Trouble.NO_DIRECTORY
+
+
+def test_runtime_files_may_be_elsewhere(home: Path) -> None:
+    elsewhere = home.with_name("elsewhere")
+    assert trouble(home, {"JUPYTER_RUNTIME_DIR": str(elsewhere)}) is None
+    assert elsewhere.is_dir()
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", list(Trouble))
+def test_each_trouble_is_told_in_two_lines_and_to_the_admin_in_one(status: Trouble) -> None:
+    told = unusable("root", int(status))
+    assert told is not None
+    assert told.jupyterhub_html_message.count("<br>") == 1
+    assert told.jupyterhub_message.startswith("Your home, /root, ")
+    assert str(told).startswith("the home of root, /root, ")
+    assert "\n" not in str(told) + told.jupyterhub_message
+    assert "{" not in str(told)
+
+
+@pytest.mark.parametrize("status", [None, 0, 1, True, 80, 88, -9, "full", [85]])
+def test_what_else_a_server_ends_with_is_not_about_its_home(status: object) -> None:
+    assert unusable("root", status) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("Not starting fay's server : {}", True),
+        ("Error starting server fay: {}", False),
+        ("Previous spawn for fay failed: {}", False),
+        ("400 GET /hub/spawn (10.0.0.1): {}", False),
+        ("400 POST /jupyter/hub/api/users/fay/server (10.0.0.1): {}", False),
+        ("400 GET /hub/spawn (fay@10.0.0.1) 1045.65ms", True),
+        ("Error starting server fay: no home", True),
+    ],
+)
+def test_a_home_is_told_of_in_one_line_of_the_log(line: str, kept: bool) -> None:
+    message = line.format(unusable("root", int(Trouble.FULL)))
+    record = logging.LogRecord("hub", logging.ERROR, "base.py", 1, "%s", (message,), None)
+    assert OneLine().filter(record) is kept
+
+
+def test_a_home_that_nobody_waited_to_hear_of_is_told_of_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.new_event_loop()
+    leave_out_homes(loop, {"message": "Task exception was never retrieved", "exception": unusable("root", 85)})
+    assert caplog.text == ""
+    leave_out_homes(loop, {"message": "something else", "exception": OSError()})
+    assert "something else" in caplog.text
+    loop.close()
 
 
 # --- the server ----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from pathlib import Path
 from installer.commands.doctor.finding import APPLY, Finding, ok, warning
 from installer.commands.doctor.server import Server
 from installer.host import paths
-from installer.kernels import gc, revisions, smoke
+from installer.kernels import gc, revisions, sandbox
 from installer.resources.server_build import marked
 
 AREA = "leftovers"
@@ -43,7 +43,7 @@ def look(server: Server) -> list[Finding]:
             half=[path for path in _server_revisions() if marked(path) is None],
             old=_unused([path for path in _server_revisions() if marked(path)], server),
             half_kernels=[prefix for prefix in kernels if revisions.completed(prefix) is None],
-            temporary=sorted((*_halves_of_files(), *paths.CACHE.glob("build-*"), *smoke.left_behind())),
+            temporary=sorted((*_halves_of_files(), *paths.CACHE.glob("build-*"), *sandbox.offers_left_behind())),
             selftest=_is_account(paths.SELFTEST_USER),
         )
     )

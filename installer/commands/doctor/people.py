@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from installer.commands import login_provider
 from installer.commands.doctor.finding import APPLY, Finding, ok, problem, warning
 from installer.commands.doctor.server import Member, Server, members
 from installer.host import paths
@@ -41,9 +42,7 @@ def look(server: Server) -> list[Finding]:
     site = server.situation.site if server.situation else None
     if site is not None and not site.checks_passwords:
         people = [replace(person, password=True) for person in people]  # of another kind than the account's
-    rules = site.config.auth.allow if site is not None and site.checks_passwords else None
-    named = (*rules.groups, *rules.admin_groups) if rules is not None else ()
-    missing = [group for group in dict.fromkeys(named) if not _is_there(group)]
+    missing = login_provider.groups_not_here(site) if site is not None else ()
     return judge(people, site.admin_users if site else (), _groups_of_services(), missing)
 
 
@@ -92,17 +91,9 @@ def judge(
             what = f"{account}, an account of the hub's own, is in the group {extra}"
             found.append(problem(AREA, what, f"sudo gpasswd --delete {account} {extra}"))
     for group in missing:
-        what = f"auth.allow in {paths.CONFIG_FILE} names the group {group}, and there is no such group on this machine"
+        what = login_provider.no_group(group, "this machine has no such group")
         found.append(warning(AREA, what, f"make it: sudo python3 -m installer user group add {group} NAME"))
     return found or [ok(AREA, f"{len(people)} may log in; admins: {', '.join(admins) or 'none'}")]
-
-
-def _is_there(group: str) -> bool:
-    try:
-        grp.getgrnam(group)
-    except KeyError:
-        return False
-    return True
 
 
 def _judged(person: Person) -> list[Finding]:

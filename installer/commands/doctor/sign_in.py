@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from installer.commands import login_provider, native_people, sign_in
-from installer.commands.doctor.finding import Finding, ok, problem
+from installer.commands.doctor.finding import Finding, ok, problem, warning
 from installer.commands.doctor.server import Server
 from installer.host import paths
 from installer.host.errors import Problem
@@ -18,11 +18,17 @@ def look(server: Server) -> list[Finding]:
     found = []
     try:
         sign_in.refuse_unfit(site)
-        trouble = login_provider.ask_provider(site)
+        told = login_provider.ask_provider(site)
     except Problem as wrong:
         return [problem(AREA, wrong.what, wrong.hint)]
-    if trouble is not None:
-        found.append(problem(AREA, trouble, f"see that this machine reaches it; else mend auth in {paths.CONFIG_FILE}"))
+    if told.trouble is not None:
+        reach = f"see that this machine reaches it; else mend auth in {paths.CONFIG_FILE}"
+        found.append(problem(AREA, told.trouble, reach))
+    for group in told.lacks:
+        what = login_provider.no_group(group, login_provider.nobody_in_it(site))
+        found.append(
+            warning(AREA, what, f"mend the name in {paths.CONFIG_FILE}, to the letter as the directory has it")
+        )
     python = paths.VENV.resolve() / "bin" / "python"
     words = [str(python), "-I", "-m", "installer.hub.allowed", "--check", str(paths.AUTH_RULES)]
     done = run(words, user=paths.HUB_USER, check=False, timeout=30)

@@ -12,7 +12,7 @@ import sys
 from tests.system import machine_host as host
 from tests.system.machine_image import SUITES
 from tests.system.machine_process import MachineProblem
-from tests.system.measuring import again, applies, first_load, front, kernels, memory, starts
+from tests.system.measuring import again, applies, crowd, first_load, front, kernels, memory, spawn, starts
 from tests.system.measuring.stage import Stage
 from tests.system.measuring.table import PAGE, conditions, table, write
 
@@ -20,6 +20,8 @@ PARTS = {
     "apply": (applies.measure, 3),
     "second-apply": (again.measure, 15),
     "hub-start": (starts.measure, 7),
+    "spawn": (spawn.measure, 30),
+    "crowd": (crowd.measure, 1),
     "memory": (memory.measure, 3),
     "kernels": (kernels.measure, 3),
     "front": (front.measure, 5),
@@ -31,7 +33,7 @@ PARTS = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)}")
-    parser.add_argument("--all", action="store_true", help="measure everything (about half an hour)")
+    parser.add_argument("--all", action="store_true", help="measure everything (about an hour)")
     parser.add_argument("--runs", type=int, help="how often, for each figure")
     parser.add_argument("--suite", choices=SUITES, default="bookworm", help="which Debian (default: %(default)s)")
     parser.add_argument("--write", action="store_true", help=f"also put the tables into {PAGE.name} in docs/")

@@ -9,7 +9,7 @@ from tests.system.measuring.stage import Stage
 from tests.system.measuring.table import Row, load
 
 _NAME = f"{HOSTNAME}.{DOMAIN}"
-_OURS_ANSWERS = (
+OURS_ANSWERS = (
     f"curl --silent --fail --output /dev/null --cacert /etc/jupyterhub/tls/ca.crt --resolve {_NAME}:443:127.0.0.1 "
     f"https://{_NAME}/hub/login"
 )
@@ -24,10 +24,10 @@ def measure(stage: Stage, runs: int, loads: list[float]) -> list[Row]:
         for _ in range(runs + 1):
             loads.append(load())
             ours.run(["systemctl", "stop", *_OURS])
-            start.append(seconds_until(ours, f"systemctl start {' '.join(_OURS)}", _OURS_ANSWERS))
+            start.append(seconds_until(ours, f"systemctl start {' '.join(_OURS)}", OURS_ANSWERS))
             rival.append(seconds_until(theirs, by_hand.START, by_hand.ANSWERS))
             theirs.run(by_hand.STOP)
-            restart.append(seconds_until(ours, "systemctl restart jupyterhub.service", _OURS_ANSWERS))
+            restart.append(seconds_until(ours, "systemctl restart jupyterhub.service", OURS_ANSWERS))
     return [
         Row("start hub and proxy, until the login page comes through nginx", start[1:]),
         Row("plain `jupyterhub` (hub and proxy), until its login page comes", rival[1:]),
@@ -37,7 +37,7 @@ def measure(stage: Stage, runs: int, loads: list[float]) -> list[Row]:
 
 def wait(machine: Machine) -> None:
     """Return when the hub answers through nginx."""
-    seconds_until(machine, "true", _OURS_ANSWERS)
+    seconds_until(machine, "true", OURS_ANSWERS)
 
 
 def seconds_until(machine: Machine, doing: str, answers: str) -> float:
