@@ -53,6 +53,7 @@ def run_add(arguments: argparse.Namespace) -> int:
 def run_install(arguments: argparse.Namespace) -> int:
     """Add packages to a kernel."""
     with alone("kernel install"), one_builder(arguments.name) as builder:
+        builder.begin()
         proposal = kernel_proposals.install(
             look(to_change=True), arguments.name, arguments.packages, arguments.pip, report=_say, builder=builder
         )
@@ -62,6 +63,7 @@ def run_install(arguments: argparse.Namespace) -> int:
 def run_uninstall(arguments: argparse.Namespace) -> int:
     """Take packages out of a kernel."""
     with alone("kernel uninstall"), one_builder(arguments.name) as builder:
+        builder.begin()
         proposal = kernel_proposals.uninstall(
             look(to_change=True), arguments.name, arguments.packages, report=_say, builder=builder
         )
@@ -71,6 +73,7 @@ def run_uninstall(arguments: argparse.Namespace) -> int:
 def run_update(arguments: argparse.Namespace) -> int:
     """Bring packages to newer versions."""
     with alone("kernel update"), one_builder(arguments.name) as builder:
+        builder.begin()
         proposal = kernel_proposals.update(
             look(to_change=True), arguments.name, arguments.packages, arguments.python, report=_say, builder=builder
         )

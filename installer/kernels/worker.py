@@ -47,7 +47,8 @@ class Gate(Protocol):
 class OneBuilder:
     """A gate that has one process do operation after operation: a start takes as long as many of them do.
 
-    It is started when it is first asked, may write wherever the kernels' account may, and ends with the `with` block.
+    It is started by `begin`, or when it is first asked, may write wherever the kernels' account may, and ends with the
+    `with` block.
     Each service of the account has a user namespace of its own: a package's script that runs beside it can't reach it.
     """
 
@@ -100,6 +101,10 @@ class OneBuilder:
                 on_line(heard)
             if heard.startswith(('{"result"', '{"error"')):
                 return Completed(tuple(argv), 0, "", "")
+
+    def begin(self) -> None:
+        """Start it before it is asked: it comes up while its first question is still to be put together."""
+        self._start(_program(), _trust())
 
     def close(self) -> None:
         """End it, once it has nothing more to do."""
@@ -180,12 +185,8 @@ def ask(
         else:
             last.update(said)
 
-    python = Path(sys.prefix) / "bin" / "python"
-    # Bytecode of the builder and its engine goes where only the builder writes: what packages bring never can.
-    options = ["-I", "-X", f"pycache_prefix={paths.KERNELS_CACHE / 'bytecode'}"]
-    argv = [str(python), *options, str(paths.KERNEL_BUILDER), operation]
     done = gate(
-        argv,
+        [*_program(), operation],
         unit=unit,
         writable=writable,
         stdin=json.dumps(request),
@@ -204,6 +205,14 @@ def ask(
         "run the command again; `journalctl --since=-10min` may say what ended it",
         "\n".join(done.stderr.strip().splitlines()[-20:]),
     )
+
+
+def _program() -> list[str]:
+    """The argument vector that starts the builder; one that does a single operation ends with its name."""
+    python = Path(sys.prefix) / "bin" / "python"
+    # Bytecode of the builder and its engine goes where only the builder writes: what packages bring never can.
+    options = ["-I", "-X", f"pycache_prefix={paths.KERNELS_CACHE / 'bytecode'}"]
+    return [str(python), *options, str(paths.KERNEL_BUILDER)]
 
 
 def _trust() -> dict[str, str]:

@@ -19,7 +19,8 @@ class Language:
 
     name, file_extension: as kernel_info tells them.
     output, complaint: print 42 and `careful`, the latter to stderr. mistake: ends in an error with that name.
-    keep, kept: something is remembered from one cell to the next. endless: a loop that only an interrupt ends.
+    keep, kept: something is remembered from one cell to the next.
+    endless: prints `going`, then loops until it is interrupted.
     completion: the beginning of a name, and the name. plot: draws; expect is the MIME type of the picture.
     question: asks the person `who?`, and greets them; None where the kernel can't ask.
     terminal: whether the kernel is a terminal in which the language runs, which knows neither stderr nor errors.
@@ -49,7 +50,7 @@ LANGUAGES = {
         keep="const remembered = 41",
         kept=Cell("%%\nfmt.Println(remembered + 1)", "42"),
         # Go's programs end by themselves if nothing can wake them, hence the output.
-        endless='import "time"\n%%\nfor { time.Sleep(time.Millisecond) }',
+        endless='import ("fmt"; "time")\n%%\nfmt.Println("going")\nfor { time.Sleep(time.Millisecond) }',
         completion=Cell('import "fmt"\n%%\nfmt.Printl', "Println"),
         # By a package that comes with the kernel, which fetches it for the cell.
         plot=Cell(
@@ -68,7 +69,7 @@ LANGUAGES = {
         mistake=Cell("1 / 0", "ZeroDivisionError: division by zero"),
         keep="remembered = 41",
         kept=Cell("print(remembered + 1)", "42"),
-        endless="while True: pass",
+        endless="print('going', flush=True)\nwhile True: pass",
         completion=Cell("import os\nos.getpi", "getpid"),
         plot=Cell("import matplotlib.pyplot as plt\nplt.plot([1, 4, 9]);", "image/png"),
         question="print('hello', input('who? '))",
@@ -81,7 +82,7 @@ LANGUAGES = {
         mistake=Cell("stop('too bad')", "too bad"),
         keep="remembered <- 41",
         kept=Cell("cat(remembered + 1)", "42"),
-        endless="repeat remembered <- 41",
+        endless="cat('going')\nrepeat remembered <- 41",
         completion=Cell("Sys.getpi", "Sys.getpid"),
         plot=Cell("plot(1:10)", "image/png"),
         question="cat('hello', readline('who? '))",
@@ -94,7 +95,7 @@ LANGUAGES = {
         mistake=Cell('error("too bad")', "too bad"),
         keep="remembered = 41;",
         kept=Cell('printf("%d\\n", remembered + 1)', "42"),
-        endless="while true, remembered = 41; end",
+        endless='disp("going"); fflush(stdout); while true, remembered = 41; end',
         completion=Cell("linspac", "linspace"),
         plot=Cell("plot(1:10)", "image/png"),
         question='printf("hello %s\\n", input("who? ", "s"))',
@@ -110,7 +111,7 @@ LANGUAGES = {
         keep="remembered = 41",
         kept=Cell("println(remembered + 1)", "42"),
         # The stand-in interrupts where tasks are switched, hence the sleep.
-        endless="while true; sleep(0.001); end",
+        endless='println("going"); while true; sleep(0.001); end',
         completion=Cell("printl", "println"),
         # No package that draws is at hand: a picture of one's own, through Julia's display system.
         plot=Cell(

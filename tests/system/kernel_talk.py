@@ -6,6 +6,8 @@ Source: jupyter_client's documentation, "Messaging in Jupyter" (protocol 5.3).
 from __future__ import annotations
 
 import json
+import queue
+import threading
 import time
 import uuid
 from collections import defaultdict
@@ -17,6 +19,7 @@ from typing import Any
 import websocket
 
 SECONDS = 60.0
+GOODBYE_SECONDS = 2.0
 
 Message = dict[str, Any]
 
@@ -66,6 +69,9 @@ class Kernel:
         self._connection = connection
         self._session = uuid.uuid4().hex
         self._heard: defaultdict[str, list[Message]] = defaultdict(list)
+        self._arrived: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     # --- requests --------------------------------------------------------------------------------
 
@@ -118,9 +124,21 @@ class Kernel:
                 return
             self._receive(deadline, f"one of the states {', '.join(states)}")
 
+    def wait_for_output(self, request: str, text: str, *, seconds: float = SECONDS) -> None:
+        """Return once a running cell has printed a text."""
+        deadline = time.monotonic() + seconds
+        while True:
+            printed = [said["content"]["text"] for said in self._heard[request] if said["msg_type"] == "stream"]
+            if text in "".join(printed):
+                return
+            self._receive(deadline, f"{text!r} to be printed by {request}, having heard {self._heard[request]}")
+
     def close(self) -> None:
         """Hang up; the kernel goes on. The same again does nothing."""
-        self._connection.close()
+        with suppress(websocket.WebSocketException, OSError):
+            self._connection.send_close()
+            self._listener.join(GOODBYE_SECONDS)
+        self._connection.shutdown()  # type: ignore[no-untyped-call]
 
     # --- messages --------------------------------------------------------------------------------
 
@@ -134,12 +152,22 @@ class Kernel:
         self._connection.send(json.dumps(message))
         return request
 
+    def _listen(self) -> None:
+        """Take in what comes until the line is closed, then None.
+
+        In a thread, as in a browser: the server hangs up on whoever leaves its pings unanswered.
+        """
+        self._connection.settimeout(None)
+        with suppress(websocket.WebSocketException, OSError):
+            while said := self._connection.recv():
+                self._arrived.put(json.loads(said))
+        self._arrived.put(None)
+
     def _receive(self, deadline: float, wanted: str) -> Message:
-        while time.monotonic() < deadline:
-            # Shorter than the server's pings are apart: each of them begins the wait anew.
-            self._connection.settimeout(min(5.0, max(0.1, deadline - time.monotonic())))
-            with suppress(websocket.WebSocketTimeoutException):
-                message: Message = json.loads(self._connection.recv())
-                self._heard[message["parent_header"].get("msg_id", "")].append(message)
-                return message
-        raise AssertionError(f"waited too long for {wanted}")
+        try:
+            message = self._arrived.get(timeout=max(0.1, deadline - time.monotonic()))
+        except queue.Empty:
+            raise AssertionError(f"waited too long for {wanted}") from None
+        assert message is not None, f"the server hung up before {wanted}"
+        self._heard[message["parent_header"].get("msg_id", "")].append(message)
+        return message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -119,6 +120,26 @@ def test_one_builder_does_operation_after_operation(channel: Path, tmp_path: Pat
     assert [Path(argv[-1]).name for argv in started] == ["kernel-builder"]
     assert lines == [f"choosing packages from {url}"]
     assert engine.verify(prefix, extra, unit=UNIT, deep=True, gate=gate) == ()
+
+
+def test_one_builder_comes_up_before_it_is_asked(channel: Path) -> None:
+    started = threading.Event()
+
+    def seen(argv: Sequence[str], **others: Any) -> Completed:
+        started.set()
+        return gate(argv, **others)
+
+    with OneBuilder(UNIT, seen) as builder:
+        builder.begin()
+        assert started.wait(10)
+        started.clear()
+        assert len(engine.solve(["hello"], [f"file://{channel}"], unit=UNIT, gate=builder)) == 2
+        assert not started.is_set()
+
+
+def test_one_builder_that_is_never_asked_just_ends(channel: Path) -> None:
+    with OneBuilder(UNIT, gate) as builder:
+        builder.begin()
 
 
 def test_one_builder_that_ends_is_a_problem_and_starts_again(channel: Path) -> None:
