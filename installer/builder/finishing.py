@@ -15,7 +15,10 @@ _NOT_OURS_ALONE = "CACHEDIR.TAG"
 
 
 def run(request: dict[str, Any]) -> object:
-    """{prefix, linked: {at, metas}} -> {extra: [{path, sha256 or target}]}."""
+    """{prefix, linked: {at, metas}} -> {extra: [{path, sha256 or target}], untouched}.
+
+    untouched: whether every file that a package brought is the one that was linked, with nothing written into it since.
+    """
     prefix = Path(request["prefix"])
     if metas_digest(prefix) != request["linked"]["metas"]:
         raise Failure(
@@ -26,14 +29,17 @@ def run(request: dict[str, Any]) -> object:
     (prefix / _NOT_OURS_ALONE).unlink(missing_ok=True)
     linked = {entry["_path"]: entry for meta in package_metas(prefix) for entry in meta["paths_data"]["paths"]}
     extra = []
+    in_doubt = {path for path, packed in linked.items() if packed["path_type"] != "directory"}
     for entry in entries(prefix):
         status = entry.stat(follow_symlinks=False)
         _open_to_readers(entry, status)
         path = entry.path[len(request["prefix"]) + 1 :]
-        if stat.S_ISDIR(status.st_mode) or is_bytecode(path):
-            continue
         # One link more changes this time too; the other one, of what is in the file, can be set to any.
         late = status.st_ctime_ns > request["linked"]["at"]
+        if not late:
+            in_doubt.discard(path)
+        if stat.S_ISDIR(status.st_mode) or is_bytecode(path):
+            continue
         changed = late and path in linked and not _as_packed(entry, status, linked[path])
         if changed and status.st_nlink > 1:
             raise Failure(
@@ -43,7 +49,7 @@ def run(request: dict[str, Any]) -> object:
             )
         if path not in linked or changed:
             extra.append(_account(entry, path))
-    return {"extra": sorted(extra, key=lambda each: each["path"])}
+    return {"extra": sorted(extra, key=lambda each: each["path"]), "untouched": not in_doubt}
 
 
 def _as_packed(entry: os.DirEntry[str], status: os.stat_result, packed: dict[str, Any]) -> bool:

@@ -25,7 +25,7 @@ from installer.resources.kernel import Kernel
 
 def carry_out_proposal(proposal: Proposal, by: str, reporter: Reporter, *, builder: Gate) -> str:
     """Build the revision out of sight, write the config, switch. Returns its id. Raises Problem."""
-    prefix = build.ensure(proposal.request, proposal.lock, reporter.step, builder=builder)
+    prefix = build.ensure(proposal.request, proposal.lock, reporter.step, alone=True, builder=builder)
     _switch(
         proposal.situation,
         proposal.request,

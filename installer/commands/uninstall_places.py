@@ -11,7 +11,7 @@ from pathlib import Path
 
 from installer.host import paths
 from installer.host.trees import remove_tree
-from installer.kernels import environment, revisions
+from installer.kernels import checked, environment, revisions
 from installer.resources.server_build import discard
 
 _REVISION = re.compile("[0-9a-f]{12}")
@@ -78,6 +78,7 @@ def _kernels(directory: Path) -> None:
         (directory / name / "history").unlink(missing_ok=True)
         if not any((directory / name).iterdir()):
             (directory / name).rmdir()
+    checked.forget()
 
 
 def _kernelspecs(directory: Path) -> None:

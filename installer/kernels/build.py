@@ -10,7 +10,7 @@ from pathlib import Path
 
 from installer.host import files
 from installer.host.errors import Problem
-from installer.kernels import engine, environment, gc, pip_layer, revisions, sandbox
+from installer.kernels import checked, engine, environment, gc, pip_layer, revisions, sandbox
 from installer.kernels.kernelspec import filled, kernel_json
 from installer.kernels.lock import SUBDIRS, Lock, LockFile
 from installer.kernels.recipe import name_of
@@ -78,11 +78,17 @@ def revision_id(request: KernelRequest, lock: Lock, again: int = 0) -> str:
 
 
 def ensure(
-    request: KernelRequest, lock: Lock, report: Report, *, anew: bool = False, builder: Gate = sandbox.run
+    request: KernelRequest,
+    lock: Lock,
+    report: Report,
+    *,
+    anew: bool = False,
+    alone: bool = False,
+    builder: Gate = sandbox.run,
 ) -> Path:
     """A complete revision for a request with these packages; built where it isn't there yet. Raises Problem.
 
-    anew: build another also where one is there.
+    anew: build another also where one is there. alone: no other kernel is built meanwhile, see `checked`.
     """
     # What takes the place of a damaged one has no file of it: nobody knows which of its bytecode is.
     previous = None if anew else revisions.current(request.name)
@@ -92,10 +98,10 @@ def ensure(
             if not anew:
                 return prefix
         elif not prefix.exists():
-            return _build(prefix, request, lock, previous, report, builder=builder)
+            return _build(prefix, request, lock, previous, report, alone=alone, builder=builder)
         elif not gc.in_use([prefix]):
             environment.discard(prefix, request.name)  # of a run that was killed, or one that was damaged
-            return _build(prefix, request, lock, previous, report, builder=builder)
+            return _build(prefix, request, lock, previous, report, alone=alone, builder=builder)
     raise AssertionError("there is always another name")
 
 
@@ -109,11 +115,18 @@ def make_again(prefix: Path, request: KernelRequest, lock: Lock, report: Report)
     if prefix.exists():
         environment.discard(prefix, request.name)  # of a run that was killed
     with one_builder(request.name) as builder:
-        _build(prefix, request, lock, revisions.current(request.name), report, builder=builder)
+        _build(prefix, request, lock, revisions.current(request.name), report, alone=False, builder=builder)
 
 
 def _build(
-    prefix: Path, request: KernelRequest, lock: Lock, previous: Path | None, report: Report, *, builder: Gate
+    prefix: Path,
+    request: KernelRequest,
+    lock: Lock,
+    previous: Path | None,
+    report: Report,
+    *,
+    alone: bool,
+    builder: Gate,
 ) -> Path:
     recipe = request.recipe
     version = lock.version(recipe.version_of) or ""
@@ -121,6 +134,7 @@ def _build(
     values = {"prefix": str(prefix), "name": request.name, "version": version, "scratch": str(place)}
     try:
         prefix.parent.mkdir(mode=0o755, exist_ok=True)
+        listed = checked.take()
         with Trial(request, unit=sandbox.trying_unit_of(request.name)) as trial:
 
             def try_it(activation: Mapping[str, str]) -> None:
@@ -134,6 +148,7 @@ def _build(
                     records=lock.records,
                     channels=request.channels,
                     requested=request.packages,
+                    checked=listed if alone else frozenset(),
                     link_scripts=recipe.link_scripts,
                     pip_locked=lock.pip or None,
                     post_install=tuple(tuple(filled(word, values) for word in argv) for argv in recipe.post_install),
@@ -167,6 +182,8 @@ def _build(
         )
         files.write(prefix / revisions.MARKER, known.model_dump_json().encode(), mode=0o644)
         files.fsync_directory(prefix.parent)
+        if alone and built.untouched:
+            checked.put_back(listed | {record.sha256 for record in lock.records})
     except BaseException as error:
         if prefix.exists():
             environment.discard(prefix, request.name)  # half of it helps nobody, and may be what filled the disk

@@ -10,7 +10,7 @@ from typing import Any
 from installer.host import paths
 from installer.host.errors import ConfigProblem
 from installer.kernels import sandbox, worker
-from installer.kernels.records import ExtraFile, Finding, Linked, LinkScript, Record
+from installer.kernels.records import ExtraFile, Finding, Finished, Linked, LinkScript, Record
 from installer.kernels.worker import Gate, Progress
 
 REPODATA = paths.KERNELS_CACHE / "repodata"
@@ -61,12 +61,14 @@ def install(
     channels: Sequence[str],
     *,
     unit: str,
+    checked: Collection[str] = (),
     progress: Progress | None = None,
     gate: Gate = sandbox.run,
 ) -> tuple[tuple[LinkScript, ...], Linked]:
     """Download, check and link packages into a prefix that the account owns. Raises Problem.
 
     channels: for the credentials that may be in their addresses, which records have none of.
+    checked: the packages that need no check where they are in the cache (see `checked`).
     Returns the packages' scripts, none of them run, and what `finish` is to know of their files.
     """
     request = {
@@ -75,6 +77,7 @@ def install(
         "channels": list(channels),
         "prefix": str(prefix),
         "packages": str(PACKAGES),
+        "checked": sorted(checked),
         "auth": _credentials(),
     }
     answer = worker.ask(
@@ -98,11 +101,14 @@ def conflicts(prefix: Path, *, unit: str, gate: Gate = sandbox.run) -> list[str]
     return found
 
 
-def finish(prefix: Path, linked: Linked, *, unit: str, gate: Gate = sandbox.run) -> tuple[ExtraFile, ...]:
-    """Set who may do what with an environment's files, and return those that conda's packages don't account for."""
+def finish(prefix: Path, linked: Linked, *, unit: str, gate: Gate = sandbox.run) -> Finished:
+    """Set who may do what with an environment's files, and tell which of them are not as conda's packages brought them.
+
+    Raises Problem where a step of the build has written into a file that other environments have too.
+    """
     request: dict[str, object] = {"prefix": str(prefix), "linked": linked.model_dump()}
     answer = worker.ask("finish", request, unit=unit, writable=(prefix,), gate=gate)
-    return tuple(ExtraFile.model_validate(each) for each in answer["extra"])
+    return Finished.model_validate(answer)
 
 
 def verify(

@@ -30,7 +30,7 @@ class EnvironmentPlan(BaseModel):
 
     name: the kernel's, for the services that build it. records: conda's packages. requested: the specs asked for.
     channels: where the records are from. pip_locked: what pip_layer.resolve gave.
-    link_scripts: whether packages' own may run.
+    link_scripts: whether packages' own may run. checked: packages that need no check where they are in the cache.
     post_install: commands to run at the end, with `env`; the prefix's and build_scratch(prefix)'s paths put in already.
     """
 
@@ -40,6 +40,7 @@ class EnvironmentPlan(BaseModel):
     records: tuple[Record, ...]
     requested: tuple[str, ...]
     channels: tuple[str, ...] = ()
+    checked: frozenset[str] = frozenset()
     pip_locked: str | None = None
     link_scripts: bool = False
     post_install: tuple[tuple[str, ...], ...] = ()
@@ -51,6 +52,7 @@ class Built(BaseModel):
 
     activation: the variables that an activated environment sets. seconds: how long each step took.
     extra: files that conda's packages don't account for, for engine.verify.
+    untouched: whether nothing was written into any file that packages brought, which the cache has too.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -58,6 +60,7 @@ class Built(BaseModel):
     activation: dict[str, str]
     seconds: dict[str, float]
     extra: tuple[ExtraFile, ...]
+    untouched: bool
 
 
 Usable = Callable[[Mapping[str, str]], None]
@@ -140,6 +143,7 @@ class _Build:
                 self._plan.requested,
                 self._plan.channels,
                 unit=self._unit,
+                checked=self._plan.checked,
                 progress=self._progress,
                 gate=self._builder,
             )
@@ -163,12 +167,13 @@ class _Build:
                 modules = engine.share(self._prefix, previous, unit=self._unit, gate=self._builder)
         files.own(self._prefix, owner=paths.KERNELS_USER, group=paths.KERNELS_USER, mode=0o755)
         usable(set_by_it)
-        with self._step("files"):
-            extra = engine.finish(self._prefix, linked, unit=self._unit, gate=self._builder)
         if modules:
             with self._step("bytecode"):
                 self._compile(modules)
-        return Built(activation=set_by_it, seconds=self._seconds, extra=extra)
+        # Last: from here on nothing that came with packages may write.
+        with self._step("files"):
+            done = engine.finish(self._prefix, linked, unit=self._unit, gate=self._builder)
+        return Built(activation=set_by_it, seconds=self._seconds, extra=done.extra, untouched=done.untouched)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

@@ -70,6 +70,18 @@ class Linked(BaseModel):
     metas: str
 
 
+class Finished(BaseModel):
+    """What a build has done to the files of an environment.
+
+    extra: those that conda's packages don't account for. untouched: whether all that packages brought is as linked.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    extra: tuple[ExtraFile, ...]
+    untouched: bool
+
+
 class LinkScript(BaseModel):
     """A script that a package wants to be run once it is linked."""
 

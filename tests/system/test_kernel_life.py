@@ -168,6 +168,26 @@ def test_packages_come_and_go_and_nothing_else_moves(host: Machine) -> None:
     assert "requests==2.31.0" in config(host)
 
 
+def test_packages_are_checked_again_unless_nothing_of_theirs_can_have_changed_them(host: Machine) -> None:
+    def listed() -> set[str]:
+        return set(json.loads(host.run(["cat", str(paths.KERNELS_CHECKED)]).stdout))
+
+    def installed() -> set[str]:
+        sums = "import json, sys; print(json.dumps([json.load(open(meta))['sha256'] for meta in sys.argv[1:]]))"
+        return set(json.loads(host.run(f'python3 -c "{sums}" {current(host)}/conda-meta/*.json').stdout))
+
+    kernel(host, "rebuild", SMALL)
+    host.run(["test", "!", "-e", str(paths.KERNELS_CHECKED)])
+    kernel(host, "install", SMALL, "click")
+    first = listed()
+    assert first == installed()
+    kernel(host, "uninstall", SMALL, "click")
+    assert listed() == first
+    refused(host, "install", SMALL, "no-such-package-anywhere")
+    assert listed() == first
+    assert host.run(["stat", "--format=%U %a", str(paths.KERNELS_CHECKED)]).stdout == "root 644\n"
+
+
 def test_what_was_not_added_can_not_be_taken_out(host: Machine) -> None:
     assert "the recipe python has it" in refused(host, "uninstall", SMALL, "ipykernel")
     assert "requests needs it" in refused(host, "uninstall", SMALL, "urllib3")

@@ -71,7 +71,7 @@ class Builder:
     def install(self, records: Sequence[dict[str, Any]], prefix: Path, **other: Any) -> Answer:
         """Install what was chosen."""
         prefix.mkdir(exist_ok=True)
-        fields: dict[str, Any] = {"requested": [], "channels": [], "auth": None, **other}
+        fields: dict[str, Any] = {"requested": [], "channels": [], "checked": [], "auth": None, **other}
         return self.ask("install", records=records, prefix=str(prefix), packages=str(self.packages), **fields)
 
     def built(self, channel: str, prefix: Path, *specs: str) -> list[dict[str, Any]]:

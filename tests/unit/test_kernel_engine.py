@@ -53,7 +53,7 @@ def test_from_a_solve_to_what_is_wrong_with_the_files(channel: Path, tmp_path: P
     prefix.mkdir()
     scripts, linked = engine.install(prefix, stored, ["hello"], [url], unit=UNIT, gate=gate)
     assert scripts == ()
-    extra = engine.finish(prefix, linked, unit=UNIT, gate=gate)
+    extra = engine.finish(prefix, linked, unit=UNIT, gate=gate).extra
     assert engine.verify(prefix, extra, unit=UNIT, deep=True, gate=gate) == ()
     (prefix / "lib" / "lib").write_text("2\n")
     findings = engine.verify(prefix, extra, unit=UNIT, deep=True, gate=gate)
@@ -116,7 +116,7 @@ def test_one_builder_does_operation_after_operation(channel: Path, tmp_path: Pat
         with pytest.raises(Unsatisfiable):
             engine.solve(["hello=2"], [url], unit=UNIT, gate=builder)
         _, linked = engine.install(prefix, records, ["hello"], [url], unit=UNIT, gate=builder)
-        extra = engine.finish(prefix, linked, unit=UNIT, gate=builder)
+        extra = engine.finish(prefix, linked, unit=UNIT, gate=builder).extra
     assert [Path(argv[-1]).name for argv in started] == ["kernel-builder"]
     assert lines == [f"choosing packages from {url}"]
     assert engine.verify(prefix, extra, unit=UNIT, deep=True, gate=gate) == ()

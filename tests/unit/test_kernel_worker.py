@@ -227,6 +227,25 @@ def test_a_cached_package_that_was_changed_is_not_used(builder: Builder, url: st
     assert (tmp_path / "two" / "share" / "closed").read_text() == "hush\n"
 
 
+def test_a_package_that_needs_no_check_gets_none(builder: Builder, url: str, tmp_path: Path) -> None:
+    """That a change of it goes unseen is how one sees that there was none; `kernels.checked` says when it can be so."""
+    records = builder.solve(url, "hello").result["records"]
+    builder.install(records, tmp_path / "one")
+    (tmp_path / "one" / "share" / "closed").write_text("husk\n")
+    known = [record["sha256"] for record in records]
+    assert builder.install(records, tmp_path / "two", checked=known).code == 0
+    assert (tmp_path / "two" / "share" / "closed").read_text() == "husk\n"
+    assert builder.install(records, tmp_path / "three", checked=known[1:]).code == 0
+    assert (tmp_path / "three" / "share" / "closed").read_text() == "hush\n"
+
+
+def test_a_package_that_needs_no_check_is_fetched_all_the_same(builder: Builder, url: str, tmp_path: Path) -> None:
+    records = builder.solve(url, "hello").result["records"]
+    wrong = [{**record, "sha256": "0" * 64} for record in records]
+    known = [record["sha256"] for record in wrong]
+    assert builder.install(wrong, tmp_path / "env", checked=known).error["kind"] == "damaged"
+
+
 def test_packages_too_large_for_the_disk_are_not_begun(builder: Builder, url: str, tmp_path: Path) -> None:
     records = builder.solve(url, "hello").result["records"]
     error = builder.install([{**record, "size": 1 << 60} for record in records], tmp_path / "env").error
@@ -324,6 +343,34 @@ def test_one_link_more_is_no_change(builder: Builder, url: str, tmp_path: Path) 
     (tmp_path / "env" / "share" / "hello").chmod(0o600)
     extra = builder.ask("finish", prefix=str(tmp_path / "env"), linked=linked).result["extra"]
     assert [each["path"] for each in extra if not each["path"].startswith("conda-meta/")] == []
+
+
+@pytest.mark.parametrize("covered", ["nothing", "times", "replaced", "moved", "removed"])
+def test_whatever_a_step_does_to_a_shared_file_is_no_secret(
+    builder: Builder, url: str, tmp_path: Path, covered: str
+) -> None:
+    records = builder.solve(url, "hello").result["records"]
+    linked = builder.install(records, tmp_path / "env").result["linked"]
+    file = tmp_path / "env" / "share" / "closed"
+    aside = tmp_path / "env" / "aside"
+    if covered != "nothing":
+        before = file.stat()
+        content = file.read_bytes()
+        file.write_bytes(content.swapcase())
+        if covered in {"replaced", "removed"}:
+            file.unlink()
+        if covered == "replaced":
+            file.write_bytes(content)
+        if covered == "moved":
+            file.rename(aside)
+            aside.rename(file)
+        if covered != "removed":
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    answer = builder.ask("finish", prefix=str(tmp_path / "env"), linked=linked)
+    if covered in {"times", "moved"}:
+        assert "has written into share/closed" in answer.error["message"]
+    else:
+        assert answer.result["untouched"] is (covered == "nothing")
 
 
 def test_a_name_that_is_no_text_and_directories_without_end(builder: Builder, url: str, tmp_path: Path) -> None:
