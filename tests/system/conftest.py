@@ -173,10 +173,10 @@ def applied_clone(applied_server: Applied, boot: Boot) -> Machine:
 
 
 @pytest.fixture(scope="session")
-def vm_server(applied_server: Applied) -> Iterator[Layer]:
+def vm_server(applied_server: Applied, suite: str) -> Iterator[Layer]:
     """A server whose limits are to be kept to, by a kernel of its own."""
     with Machine(applied_server[0]) as prepared:
-        machine_limited.prepare(prepared)
+        machine_limited.prepare(prepared, suite)
         yield prepared.freeze()
 
 

@@ -11,6 +11,8 @@ from tests.system.machine_vm import add_ssh
 SLOW = 180.0
 """Seconds that something may take in there which takes one elsewhere."""
 MEMORY_MB, TASKS = 400, 150
+SPAWNERS = {"bookworm": "sudo", "trixie": "systemd"}
+"""Who starts people's servers, by suite."""
 LIMITED = f"""\
 {NO_KERNELS}limits:
   default: {{memory: {MEMORY_MB}M, tasks: {TASKS}}}
@@ -21,14 +23,14 @@ GREEDY, MODEST, CAPPED = (Person(name, f"the password of {name}") for name in ("
 """Members; who is capped is in the group slow."""
 
 
-def prepare(machine: Machine) -> None:
+def prepare(machine: Machine, suite: str) -> None:
     """Limit an applied server, and have it answer by ssh."""
     install_packages(VM_PACKAGES)
     machine.run("groupadd slow")
     for person in (GREEDY, MODEST, CAPPED):
         add_person(machine, person.name, person.password, groups=["jupyterhub-users"])
     machine.run(["gpasswd", "--add", CAPPED.name, "slow"])
-    machine.put(CONFIG, LIMITED)
+    machine.put(CONFIG, f"spawner: {{kind: {SPAWNERS[suite]}}}\n{LIMITED}")
     changed = apply_as_root(machine)
     assert changed.ok, changed
     add_ssh(machine)

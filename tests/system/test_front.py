@@ -26,7 +26,7 @@ SOCKETS = 1000
 UPLOAD = 128 << 20
 """Bytes of an upload: more than a hundred times what anybody on the way should hold of it."""
 
-MEGABYTES = 64
+MEGABYTES = 96
 """How much more memory each process on the way may take meanwhile, node's garbage included."""
 
 HELD = """

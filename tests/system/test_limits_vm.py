@@ -17,12 +17,12 @@ from playwright.sync_api import expect
 from tests.system.browser import SITE, chromium, open_lab, open_notebook, run_cell, screenshot
 from tests.system.kernel_talk import Kernel
 from tests.system.machine_image import Layer
-from tests.system.machine_limited import GREEDY, MEMORY_MB, MODEST, SLOW, TASKS
+from tests.system.machine_limited import GREEDY, MEMORY_MB, MODEST, SLOW, SPAWNERS, TASKS
 from tests.system.machine_person import Person
 from tests.system.machine_vm import VirtualMachine
 from tests.system.visitor import Visitor, until
 
-pytestmark = pytest.mark.only_on("bookworm")
+pytestmark = pytest.mark.only_on(*SPAWNERS)
 
 HOARD = "hoard = [bytearray(2**20) for _ in range(4000)]"
 
@@ -146,9 +146,9 @@ def test_limits_are_what_the_kernel_goes_by(vm: VirtualMachine, people: tuple[At
 def test_an_admin_sees_whose_it_is(vm: VirtualMachine, people: tuple[AtWork, AtWork]) -> None:
     greedy, _ = people
     tree = vm.run(["systemd-cgls", "--no-pager", "--full", "/jupyterusers.slice"]).stdout
-    scope = re.search(r"jupyter-greedy-\d+\.scope", tree)
-    assert scope, tree
-    status = vm.run(["systemctl", "status", "--no-pager", "--full", scope[0]]).stdout
+    unit = re.search(r"jupyter-greedy-\d+\.scope|jupyter-greedy\.service", tree)
+    assert unit, tree
+    status = vm.run(["systemctl", "status", "--no-pager", "--full", unit[0]]).stdout
     assert "Jupyter server of greedy" in status
     assert "ipykernel_launcher" in status
     assert greedy.event("memory.events", "oom_kill") == 0
