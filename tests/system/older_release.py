@@ -1,7 +1,8 @@
 """An older release of the installer, for machines that are to be upgraded: its lists, and what else it did otherwise.
 
 That is today's installer with the lists of one that had JupyterHub 5 (tests/fixtures/jupyterhub_5), whose database has
-another schema; without the one setting that came later; and with what that JupyterHub needs to reach a unix socket.
+another schema; without the one setting and the one class that came later; and with what that JupyterHub needs to reach
+a unix socket.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ SCHEMA = (FIXTURE / "server.schemas").read_text().split()[0]
 GENERATIONS = f"{STATE}/generations"
 _LOCKS = f"{CHECKOUT}/installer/locks"
 _CONFIG = "installer/hub/jupyterhub_config.py.j2"
+_HOMES = "installer/hub/home_trouble.py"
 
 
 def check_out_older(machine: Machine) -> None:
@@ -28,6 +30,10 @@ def check_out_older(machine: Machine) -> None:
     lines = (REPOSITORY / _CONFIG).read_text().splitlines(keepends=True)
     kept = "".join(line for line in lines if "auth_refresh_strict" not in line)
     machine.put(f"{CHECKOUT}/{_CONFIG}", kept + (FIXTURE / "jupyterhub_config.py.j2").read_text())
+    later = "from jupyterhub.spawner import SpawnException"
+    homes = (REPOSITORY / _HOMES).read_text()
+    assert later in homes
+    machine.put(f"{CHECKOUT}/{_HOMES}", homes.replace(later, "from tornado.web import HTTPError as SpawnException"))
 
 
 def check_out_newer(machine: Machine) -> None:
