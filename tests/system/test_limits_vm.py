@@ -236,5 +236,10 @@ def test_a_fork_bomb_is_its_owners_alone(vm: VirtualMachine, people: tuple[AtWor
     # What an admin does; afterwards its owner can begin anew.
     vm.run(["systemctl", "stop", Path(greedy.slice).name], timeout=SLOW)
     assert vm.run(["pgrep", "-u", "greedy"], check=False).stdout == ""
-    until("the hub to notice", lambda: greedy.visitor.hub_user()["server"] is None, SLOW)
+
+    def noticed() -> bool:
+        told = greedy.visitor.hub_user()
+        return told["server"] is None and told["pending"] is None
+
+    until("the hub to notice", noticed, SLOW)
     greedy.begin()
