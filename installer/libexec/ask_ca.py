@@ -27,8 +27,8 @@ ACCOUNT_IS_GONE = re.compile(
     r"|unable to find (?:an )?account|no account (?:exists|found)|account .{0,80}(?:not found|does not exist)",
     re.IGNORECASE,
 )
-BAD_NONCE = re.compile(r"badNonce|invalid anti-replay nonce")
-"""What a server may say to any question (RFC 8555, 6.5.1); certbot itself asks again once."""
+BAD_NONCE = re.compile(r"badNonce|(?:unacceptable|invalid) anti-replay nonce")
+"""What a server may say to any question (RFC 8555, 6.5); certbot itself asks again once."""
 UNEXPECTED = "An unexpected error occurred:"
 SECONDS = 900
 _TRIES = 3
@@ -37,20 +37,26 @@ _TRIES = 3
 def main(argv: list[str]) -> int:
     """Ask; with a new account where the server knows ours no more. Returns the exit code."""
     wished = _arguments(argv)
+    code, said = _ask_past_nonces(wished)
+    accounts = _accounts(wished)
+    if code != 0 and ACCOUNT_IS_GONE.search(said) and accounts.is_dir():
+        _say(f"{wished.server} does not know our account any more: asking again with a new one")
+        shutil.rmtree(accounts)
+        code, said = _ask_past_nonces(wished)
+    if code != 0:
+        _say(f"error: {why(said)}")
+        return 1
+    return 0
+
+
+def _ask_past_nonces(wished: argparse.Namespace) -> tuple[int, str]:
+    """Ask again, a few times, where all that the server had against the question was its nonce."""
     code, said = _ask(wished)
     for _ in range(_TRIES):
         if code == 0 or not BAD_NONCE.search(said):
             break
         code, said = _ask(wished)
-    accounts = _accounts(wished)
-    if code != 0 and ACCOUNT_IS_GONE.search(said) and accounts.is_dir():
-        _say(f"{wished.server} does not know our account any more: asking again with a new one")
-        shutil.rmtree(accounts)
-        code, said = _ask(wished)
-    if code != 0:
-        _say(f"error: {why(said)}")
-        return 1
-    return 0
+    return code, said
 
 
 def _ask(wished: argparse.Namespace) -> tuple[int, str]:

@@ -1,10 +1,12 @@
-"""What a person is told of what certbot says."""
+"""What is made of what certbot says, and what a person is told of it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from installer.libexec.ask_ca import ACCOUNT_IS_GONE, BAD_NONCE, why
+from installer.libexec.ask_ca import ACCOUNT_IS_GONE, BAD_NONCE, main, why
 
 REFUSED = """
 Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported these problems:
@@ -15,6 +17,11 @@ Certbot failed to authenticate some domains (authenticator: webroot). The Certif
 Hint: The Certificate Authority failed to download the temporary challenge files created by Certbot.
 Some challenges have failed.
 """
+NONCE = (
+    "An unexpected error occurred:\nThe client sent an unacceptable anti-replay nonce :: "
+    "JWS has an invalid anti-replay nonce: tEHB789Ajg4v2yGpSPSIwwrjp4viAWY7k4zjjJwQtGo\n"
+)
+GONE = "Account https://localhost:14000/my-account/3ee9339b836a8798 not found.\n"
 DOWN = (
     "An unexpected error occurred:\n"
     "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='localhost', port=14000): Max retries exceeded with "
@@ -42,7 +49,7 @@ def test_the_reason_is_one_line(said: str, told: str) -> None:
     "said",
     [
         "acme.messages.Error: urn:ietf:params:acme:error:accountDoesNotExist :: The request specified an account that",
-        "Account https://localhost:14000/my-account/3ee9339b836a8798 not found.",
+        GONE,
         'urn:ietf:params:acme:error:unauthorized :: Account is not valid, has status "deactivated"',
         "unable to find account for key",
     ],
@@ -55,3 +62,48 @@ def test_an_account_that_is_gone_is_known(said: str) -> None:
 def test_and_nothing_else_is_taken_for_that(said: str) -> None:
     assert not ACCOUNT_IS_GONE.search(said)
     assert not BAD_NONCE.search(said)
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([""], 0),
+        ([NONCE, NONCE, NONCE, ""], 0),
+        ([NONCE, GONE, NONCE, NONCE, NONCE, ""], 0),
+        ([NONCE] * 4, 1),
+        ([GONE, GONE], 1),
+        ([DOWN], 1),
+    ],
+)
+def test_nonces_are_refused_at_any_moment(
+    answers: list[str], code: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A stand-in for certbot, as no server refuses nonces in an order that a test could choose. "" is success."""
+    for number, answer in enumerate(answers):
+        (tmp_path / f"answer{number}").write_text(answer)
+    certbot = tmp_path / "certbot"
+    certbot.write_text(
+        f"""#!/bin/sh
+cd {tmp_path}
+number=$(cat asked 2>/dev/null || echo 0)
+echo $((number + 1)) > asked
+cat answer$number
+! [ -s answer$number ]
+"""
+    )
+    certbot.chmod(0o755)
+    accounts = tmp_path / "config/accounts/ca.example.org"
+    accounts.mkdir(parents=True)
+    words = [
+        str(certbot),
+        str(tmp_path),
+        "--server",
+        "https://ca.example.org/dir",
+        "--lineage",
+        "hub",
+        "hub.example.org",
+    ]
+    assert main(words) == code
+    assert int((tmp_path / "asked").read_text()) == len(answers)
+    assert accounts.exists() == (GONE not in answers)
+    assert ("error: " in capfd.readouterr().out) == (code != 0)
