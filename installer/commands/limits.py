@@ -1,9 +1,7 @@
-"""Whether the config's limits fit this machine and its people: looked at before anything is changed."""
+"""Whether the config's limits fit this machine: looked at before anything is changed."""
 
 from __future__ import annotations
 
-import grp
-import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +18,7 @@ PID_MAX = Path("/proc/sys/kernel/pid_max")
 
 
 def refuse_unfit(site: Site) -> None:
-    """Raises ConfigProblem where a limit is more than there is, or for somebody who isn't there."""
-    _refuse_strangers(site)
+    """Raises ConfigProblem where a limit is more than there is."""
     limits, machine = site.config.limits, site.facts
     pids = int(PID_MAX.read_text(encoding="ascii"))
     for key, some in _said(site):
@@ -50,21 +47,3 @@ def _said(site: Site) -> Iterator[tuple[str, Default | Particular | Total]]:
 def _refuse(key: str, found: str, there: str) -> None:
     what = f"{key} in {paths.CONFIG_FILE} is {found}, more than this machine has: {there}"
     raise ConfigProblem(what, "write less, or unlimited")
-
-
-def _refuse_strangers(site: Site) -> None:
-    for name in site.config.limits.groups:
-        try:
-            grp.getgrnam(name)
-        except KeyError:
-            what = f"limits.groups.{name} in {paths.CONFIG_FILE}: this machine has no group {name}"
-            raise ConfigProblem(what, f"make it (sudo groupadd {name}), or mend the name") from None
-    for name in site.config.limits.users:
-        # Where the hub makes accounts, somebody's limits may well be there before they are.
-        if site.creates_accounts:
-            return
-        try:
-            pwd.getpwnam(name)
-        except KeyError:
-            what = f"limits.users.{name} in {paths.CONFIG_FILE}: this machine has no account {name}"
-            raise ConfigProblem(what, f"sudo python3 -m installer user add {name}, or mend the name") from None

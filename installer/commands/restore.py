@@ -11,6 +11,7 @@ from pathlib import Path
 
 from installer.commands import backup, backup_contents, first_admin
 from installer.commands.backup_manifest import CONFIG, DATABASE, PEOPLE, Item, target
+from installer.commands.names_here import refuse_unknown
 from installer.commands.restore_archive import Unpacked
 from installer.config.load import Loaded, load_file, load_text
 from installer.config.models import Config
@@ -20,7 +21,7 @@ from installer.engine.store import Generation, Store
 from installer.features.everything import desired
 from installer.features.site import Site
 from installer.host import facts, files, paths
-from installer.host.errors import Conflict, Problem
+from installer.host.errors import ConfigProblem, Conflict, Problem
 from installer.host.process import run
 from installer.host.trees import remove_tree
 from installer.host.trusted import changeable
@@ -82,6 +83,7 @@ def prepare(unpacked: Unpacked) -> Restoration:
         revision_id(read_ingredients(host.python, host.machine)),
         schemas.of_locks(),
     )
+    _refuse_without_names(site)
     wanted = desired(site)
     make_plan(wanted, store.managed(), store.left())  # for what stands in the way
     here = {name for name in unpacked.manifest.members if _is_person(name)}
@@ -192,6 +194,17 @@ def _refuse_without_admin(remembered: Mapping[str, str]) -> None:
             f"{name} administers the hub of the backup, and has no account on this machine",
             f"make one first (sudo adduser {name}), then restore again: people's accounts are not in a backup",
         )
+
+
+def _refuse_without_names(site: Site) -> None:
+    """Refuse rules for accounts and groups that aren't here, which apply would refuse when all is in place."""
+    try:
+        refuse_unknown(site)
+    except ConfigProblem as problem:
+        raise Conflict(
+            f"the backup's config can't be applied here: {problem.what}",
+            "make it first, then restore again: people's accounts and groups are not in a backup",
+        ) from problem
 
 
 def _is_person(name: str) -> bool:

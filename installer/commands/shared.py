@@ -18,21 +18,9 @@ def refuse_unfit(entries: tuple[SharedDirectory, ...]) -> None:
     """Raises ConfigProblem for the first that can't be shared."""
     homes = {Path(account.pw_dir) for account in pwd.getpwall() if account.pw_uid >= paths.FIRST_PERSON_UID}
     for place, entry in enumerate(entries):
-        wrong = _group(entry) or _way(Path(entry.path), homes) or _there(entry)
+        wrong = _way(Path(entry.path), homes) or _there(entry)
         if wrong is not None:
             raise ConfigProblem(f"shared[{place}] in {paths.CONFIG_FILE}: {wrong[0]}", wrong[1])
-
-
-def _group(entry: SharedDirectory) -> tuple[str, str] | None:
-    try:
-        grp.getgrnam(entry.group)
-    except KeyError:
-        if entry.group != paths.MEMBERS_GROUP:  # which is made where it isn't there
-            return (
-                f"there is no group {entry.group}",
-                f"make it: sudo groupadd {entry.group}; or put people in: installer user group add {entry.group} NAME",
-            )
-    return None
 
 
 def _way(path: Path, homes: set[Path]) -> tuple[str, str] | None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from installer.commands import branding, culler, disk_quotas, first_admin, keeping, limits, notify, shared, sign_in, tls
+from installer.commands import (
+    branding,
+    disk_quotas,
+    first_admin,
+    keeping,
+    limits,
+    names_here,
+    notify,
+    shared,
+    sign_in,
+    tls,
+)
 from installer.config.load import Loaded, load_file
 from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
@@ -46,9 +57,9 @@ def look(keep: Sequence[str] = ()) -> Situation:
     """
     loaded = load_file(paths.CONFIG_FILE)
     notify.refuse_unfit(loaded.config.notify)
-    culler.refuse_unfit(loaded.config.culler)
     shared.refuse_unfit(loaded.config.shared)
     situation = seen(keeping.with_kept(loaded, keep) if keep else loaded, loaded.text)
+    names_here.refuse_unknown(situation.site)
     tls.refuse_unfit(situation.site)
     sign_in.refuse_unfit(situation.site)
     limits.refuse_unfit(situation.site)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.commands import allowed, native_people, user_admin, user_hub, user_lists, user_mentions
+from installer.commands import allowed, native_people, user_hub, user_lists, user_mentions
 from installer.commands import user_accounts as accounts
-from installer.commands.situation import look
+from installer.commands.situation import look, seen
+from installer.config.load import load_file
 from installer.engine.executor import Reporter
 from installer.host import paths
 from installer.host.errors import Problem, UsageProblem
@@ -153,8 +154,11 @@ def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, d
         accounts.existing(name)
         _refuse_first_admin(name)
         has_home = accounts.checked_home(person) if wanted else person.home.exists()
-    # Whoever is named there is made anew when the hub starts.
-    struck = user_admin.strike(accounts.checked_name(name), by, told)
+    # An admin who is named there is made anew when the hub starts; limits for nobody are refused. Read as it is: what
+    # is said there of an account that was deleted by hand is to go as well.
+    situation = seen(load_file(paths.CONFIG_FILE))
+    without = user_mentions.given(situation, accounts.checked_name(name), None)
+    struck = user_mentions.bring_about(situation, without, f"user {name}: removed", by, told)
     with user_hub.connect() as hub:
         if person is None:
             forgotten = native_people.forget(accounts.checked_name(name))
@@ -185,7 +189,8 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
     """Give somebody another name. Their server is ended, and what the hub has of the old name goes. Raises Problem."""
     person = accounts.existing(name)
     accounts.checked_name(new)
-    site = look().site
+    situation = look()
+    site = situation.site
     _refuse_first_admin(name)
     if person.gid == accounts.gid_of(paths.ACCOUNTS_GROUP) and name not in allowed.owners():
         raise Problem(
@@ -194,6 +199,7 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
     if name not in accounts.members(paths.MEMBERS_GROUP):
         raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", "see who is: installer user list")
     user_mentions.refuse(site.config, name)
+    renamed = user_mentions.given(situation, name, new)
     accounts.refuse_taken(new)
     accounts.checked_home(person)
     with user_hub.connect() as hub:
@@ -215,7 +221,7 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
         if accounts.find(new) is None:
             native_people.rename(new, name)
         accounts.put_into(paths.MEMBERS_GROUP, new if accounts.find(new) else name)
-    user_admin.rename(name, new, by, told)
+    user_mentions.bring_about(situation, renamed, f"user {name}: {new} now", by, told)
 
 
 def group_add(group: str, names: Sequence[str]) -> list[str]:

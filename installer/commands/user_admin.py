@@ -33,31 +33,16 @@ def appoint(name: str, by: str, told: Reporter) -> bool:
 
 def dismiss(name: str, by: str, told: Reporter) -> bool:
     """Make somebody no admin any more; whether they were one by the config. Raises Problem."""
-    changed = strike(name, by, told)
+    situation = look()
+    admins = situation.site.admin_users
+    if name in admins:
+        _set(situation, [each for each in admins if each != name], by, f"user {name}: no hub admin any more", told)
     if accounts.find(accounts.checked_name(name)) and allowed.ask(allowed.owners().get(name, name), (), (), ()).admin:
         raise Problem(
             f"{name} is a hub admin still: hub.admin_users is not the only place that says who is",
             "take them out of auth.allow.file, or of the groups of auth.allow.admin_groups",
         )
-    return changed
-
-
-def strike(name: str, by: str, told: Reporter) -> bool:
-    """Take somebody out of hub.admin_users; whether they were in. Raises Problem."""
-    situation = look()
-    admins = situation.site.admin_users
-    if name in admins:
-        _set(situation, [each for each in admins if each != name], by, f"user {name}: no hub admin any more", told)
     return name in admins
-
-
-def rename(name: str, new: str, by: str, told: Reporter) -> None:
-    """Name an admin by another name, where there is such an admin. Raises Problem."""
-    situation = look()
-    admins = situation.site.admin_users
-    if name in admins:
-        renamed = [new if each == name else each for each in admins]
-        _set(situation, renamed, by, f"user {name}: {new} now, a hub admin", told)
 
 
 def _set(situation: Situation, admins: Sequence[str], by: str, why: str, told: Reporter) -> None:

@@ -1,13 +1,37 @@
-"""Where the admin's own lists have somebody's account by name: those are to be mended before the name changes."""
+"""Where config and lists have somebody's account by name.
+
+What they grant somebody follows them to another name, and goes when they go: hub.admin_users, limits.users,
+culler.exempt. Whom they let in is the admin's to say, and to be mended before a name changes.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from installer.commands import user_lists
+from installer.commands import part, user_lists
+from installer.commands.situation import Situation
+from installer.config import edit
 from installer.config.models import Config
+from installer.engine.executor import Reporter
 from installer.host import paths
 from installer.host.errors import Problem
+
+
+def given(situation: Situation, name: str, new: str | None) -> str:
+    """The config's text that grants another what it grants somebody, or, with None, nobody. Raises ConfigProblem."""
+    text, admins = situation.config_text, situation.site.admin_users
+    if name in admins:
+        others = [new if each == name else each for each in admins]
+        text = edit.with_admins(text, [each for each in others if each is not None])
+    return edit.with_account(text, name, new)
+
+
+def bring_about(situation: Situation, text: str, summary: str, by: str, told: Reporter) -> bool:
+    """Have that be the config; whether it says anything new. Raises Problem."""
+    if text == situation.config_text:
+        return False
+    part.bring_about(situation, part.Edit(text, (paths.HUB_UNIT, paths.CULLER_UNIT), summary, by), told)
+    return True
 
 
 def refuse(config: Config, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Changing kernels, kept files or admins in a config's text, and nothing else: comments and style stay as they are.
+"""Changing kernels, kept files or accounts in a config's text, and nothing else: comments and style stay as they are.
 
 A text that is to be changed is one that loads. What comes back says just what it said before but for the change: that
 is checked each time, since a file can be written in ways that nobody has thought of. Raises ConfigProblem then.
@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from installer.config.findings import KeyPath
 from installer.config.models import Config
-from installer.config.yaml_edit import add_key, insert_item, is_plain, remove, set_value
+from installer.config.yaml_edit import add_key, insert_item, is_plain, remove, rename_key, set_value
 from installer.config.yaml_text import inline
 from installer.config.yaml_tree import NotReadable, read_tree
 from installer.host.errors import ConfigProblem
@@ -67,6 +67,33 @@ def with_admins(text: str, admins: Sequence[str]) -> str:
     return _changed(text, {"hub": {**hub, "admin_users": list(admins)}})
 
 
+def with_account(text: str, name: str, new: str | None) -> str:
+    """Have what is said of one account be said of another, or, with None, of nobody any more.
+
+    That is its limits, and that the culler spares it; admins are set by with_admins. What else names people names
+    whom to let in, which is for an admin to say.
+    """
+    keys = {}
+    for section, key in (("limits", "users"), ("culler", "exempt")):
+        said = _values(text).get(section) or {}
+        named = said.get(key) or ()
+        if name in named:
+            keys[section] = _without_nothing({**said, key: _of_another(named, name, new)}) or None
+    return _changed(text, keys) if keys else text
+
+
+def _of_another(named: Any, name: str, new: str | None) -> Any:  # noqa: ANN401 - the file's own shape
+    """Accounts, or what is said of each, with another name in the place of one; None where nobody is left."""
+    if isinstance(named, Mapping):
+        others = {each: value for each, value in named.items() if each != name}
+        return (others if new is None else {**others, new: named[name]}) or None
+    return [each if each != name else new for each in named if each != name or new is not None] or None
+
+
+def _without_nothing(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if value is not None}
+
+
 # --- what a text says ----------------------------------------------------------------------------
 def _values(text: str) -> dict[str, Any]:
     values = read_tree(text.encode()).values
@@ -114,7 +141,7 @@ def _changed(text: str, keys: Mapping[str, Any]) -> str:
 
 
 def _meaning(values: Mapping[str, Any]) -> dict[str, Any]:
-    said = {key: value for key, value in values.items() if value is not None}
+    said = _without_nothing(values)
     return {**said, **({"kernels": [_shortest(kernel) for kernel in said["kernels"]]} if "kernels" in said else {})}
 
 
@@ -142,6 +169,10 @@ def _turned(text: str, path: KeyPath, old: Any, new: Any) -> str:  # noqa: ANN40
 
 def _with_keys(text: str, path: KeyPath, old: Mapping[str, Any], new: Entry) -> str:
     wanted = {"name": new} if isinstance(new, str) else new
+    gone, come = [key for key in old if key not in wanted], [key for key in wanted if key not in old]
+    if len(gone) == len(come) == 1 and old[gone[0]] == wanted[come[0]]:
+        text = rename_key(text, (*path, gone[0]), come[0])
+        old = _at(text, path)
     for key in dict.fromkeys((*wanted, *old)):
         text = _with(text, (*path, key), wanted.get(key))
     return set_value(text, path, new) if isinstance(new, str) and is_plain(text, path) else text

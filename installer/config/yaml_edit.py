@@ -65,6 +65,11 @@ def set_value(text: str, path: KeyPath, value: object) -> str:
     return _replace(text, _span(text, node), inline(value, outermost=in_block))
 
 
+def rename_key(text: str, path: KeyPath, new: str) -> str:
+    """Give a key of a section another name; its value stays as it is."""
+    return _replace(text, _span(text, _key(text, path)), inline(new))
+
+
 def remove(text: str, path: KeyPath) -> str:
     """Take an item out of a list, or a key out of a section, with the comment on its own line."""
     parent, last = _node(text, path[:-1]), path[-1]
@@ -271,5 +276,8 @@ def _span(text: str, node: Node) -> _Span:
 
 def _colon(text: str, path: KeyPath) -> int:
     """The colon behind a key."""
-    key = next(key for key, _ in _node(text, path[:-1]).value if key.value == path[-1])
-    return text.index(":", key.end_mark.index)
+    return text.index(":", _key(text, path).end_mark.index)
+
+
+def _key(text: str, path: KeyPath) -> Any:  # noqa: ANN401 - as _node
+    return next(key for key, _ in _node(text, path[:-1]).value if key.value == path[-1])

@@ -41,7 +41,11 @@ kernels:
 """
 OUTSIDE = "/srv/kernels/tiny.lock"
 """A file elsewhere, which a kernel is made from."""
-HUB_CONFIG = f"{FIRST_CONFIG}  - {{name: copy, lock: {OUTSIDE}}}\n"
+HUB_CONFIG = f"""\
+{FIRST_CONFIG}  - {{name: copy, lock: {OUTSIDE}}}
+culler: {{groups: [{{group: rowers, timeout: 8h}}]}}
+"""
+MAKE_GROUP = ["groupadd", "--force", "rowers"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ def former(applied_server: Applied) -> Former:
     with Machine(applied_server[0]) as machine:
         add_person(machine, "grace", PASSWORD, groups=[paths.MEMBERS_GROUP])
         add_person(machine, "otto", PASSWORD, groups=[paths.MEMBERS_GROUP])
+        machine.run(MAKE_GROUP)
         tiny_channel.put(machine)
         machine.put(CONFIG, FIRST_CONFIG)
         machine.put(FRAGMENT, "c.JupyterHub.template_vars = {'announcement': 'we are one'}\n", mode="0640")
@@ -144,7 +149,7 @@ def former(applied_server: Applied) -> Former:
 
 @pytest.fixture(scope="module")
 def successor(server: Layer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A fresh machine, on which grace has an account and otto has none; its channel has a newer package."""
+    """A fresh machine: of grace it knows, of otto and rowers it doesn't; its channel has a newer package."""
     channel = tmp_path_factory.mktemp("channel")
     tiny_channel.write(channel)
     pack(channel, name="tiny", version="3.0", files={"share/tiny/version": b"3.0"})
@@ -161,6 +166,7 @@ def successor(server: Layer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def restored(successor: Machine, former: Former) -> tuple[Machine, Result]:
     """The machine after a restore; of an earlier one, killed in the middle, there is a part already."""
+    successor.run(MAKE_GROUP)
     successor.put(str(paths.RESTORING), "of hub of 2026-11-21T15:00:00Z\n", mode="0600")
     successor.put("/etc/jupyterhub/conf.d/50-own.py", "c.JupyterHub.template_vars = {}\n")
     successor.put("/etc/jupyterhub/conf.d/99-half.py", "raise SystemExit('half')\n")
@@ -213,7 +219,19 @@ def test_what_is_no_whole_backup_changes_nothing(successor: Machine, former: For
     assert "can't be read: No such file" in refused(successor, "restore", "/root/nothing")
 
 
+def test_rules_for_whom_this_machine_does_not_know_are_told_before_anything_is_changed(
+    successor: Machine, former: Former
+) -> None:
+    before = state(successor)
+    said = refused(successor, "restore", "-", "--yes", stdin=former.written)
+    assert "the backup's config can't be applied here: culler.groups[0] in " in said
+    assert "this machine has no group rowers" in said
+    assert "make it first, then restore again" in said
+    assert state(successor) == before
+
+
 def test_a_dry_run_says_what_would_be_and_changes_nothing(successor: Machine, former: Former) -> None:
+    successor.run(MAKE_GROUP)
     before = state(successor)
     said = installer(successor, "restore", "-", "--dry-run", stdin=former.written).stdout
     assert "members   ada, grace" in said

@@ -121,7 +121,7 @@ def test_what_can_not_be_shared(campus: Machine) -> None:
     campus.run("mkdir /srv/ro && mount -t tmpfs -o ro none /srv/ro")
     campus.run(["useradd", "--create-home", "--home-dir=/srv/away", "--groups", MEMBERS, "away"])
     for entry, told in (
-        ("{path: /srv/new, group: chemistry}", "there is no group chemistry"),
+        ("{path: /srv/new, group: chemistry}", "this machine has no group chemistry"),
         ("{path: /srv/link}", "/srv/link is a symbolic link"),
         ("{path: /srv/link/below}", "/srv/link is a symbolic link"),
         ("{path: /srv/file}", "/srv/file is there, and isn't a directory"),

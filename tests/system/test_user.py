@@ -524,6 +524,34 @@ def test_an_admin_has_another_name_and_goes(campus: Machine, dora: Visitor) -> N
     assert line_of(campus, "theodora") is None
 
 
+def test_what_the_config_grants_somebody_has_their_new_name_and_goes_with_them(campus: Machine) -> None:
+    add_person(campus, "mina", PASSWORD, groups=[MEMBERS])
+    was = campus.read(CONFIG)
+    campus.put(CONFIG, f"{was}limits:\n  users:\n    mina: # hers\n      tasks: 777\nculler: {{exempt: [mina]}}\n")
+    assert apply_as_root(campus).ok
+    with Visitor(campus) as mina:
+        mina.login("mina", PASSWORD)
+        mina.start_server()
+        user(campus, "rename", "mina", "murray")
+    assert "    murray: # hers\n      tasks: 777\nculler: {exempt: [murray]}\n" in campus.read(CONFIG)
+    assert json.loads(campus.read("/etc/jupyterhub/culler.json"))["exempt"] == ["murray"]
+    uid = campus.run(["id", "-u", "murray"]).stdout.strip()
+    with Visitor(campus) as murray:
+        murray.login("murray", PASSWORD)
+        murray.start_server()
+        shown = campus.run(["systemctl", "show", "--property=TasksMax", f"jupyterusers-{uid}.slice"]).stdout
+    assert shown == "TasksMax=777\n"
+    # By hand, and so without what the config says of them.
+    campus.run(f"systemctl stop jupyterusers-{uid}.slice; userdel --remove murray 2>&1; ! id murray")
+    told = campus.run(["python3", "-m", "installer", "status"], cwd=CHECKOUT, check=False)
+    assert told.code == USAGE
+    assert "limits.users.murray in /etc/jupyterhub/installer.yaml: this machine has no account murray" in told.stderr
+    assert "take it out (user remove murray)" in told.stderr
+    user(campus, "remove", "murray")
+    assert campus.read(CONFIG) == was
+    assert apply_as_root(campus).ok
+
+
 def test_a_new_password_ends_logins_and_tokens_but_no_server(campus: Machine, grace: Visitor) -> None:
     """The hub has been restarted since it started hers."""
     before, token = server_of_grace(campus), token_of(grace)

@@ -13,7 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer.config.edit import Entry, with_admins, with_default_kernel, with_kept, with_kernel, without_kernel
+from installer.config.edit import (
+    Entry,
+    with_account,
+    with_admins,
+    with_default_kernel,
+    with_kept,
+    with_kernel,
+    without_kernel,
+)
 from installer.config.load import load_text
 from installer.config.models import Config, KernelEntry
 from installer.host import paths
@@ -51,6 +59,10 @@ LAB_INLINE = '{name: lab, packages: [polars, "numpy<2"]}'
 
 def admins(names: list[str], before: str, after: str) -> Edit:
     return Edit(before, lambda text: with_admins(text, names), after)
+
+
+def account(name: str, new: str | None, before: str, after: str) -> Edit:
+    return Edit(before, lambda text: with_account(text, name, new), after)
 
 
 def kept(files: list[str], before: str, after: str) -> Edit:
@@ -117,6 +129,36 @@ EDITS = {
     ),
     "the last admin": admins([], "hub:\n  admin_users: [ada] # x\n", "hub:\n  admin_users: [] # x\n"),
     "admins that are there": admins(["ada"], "hub: {admin_users: ['ada']}", "hub: {admin_users: ['ada']}"),
+    # --- what is said of somebody
+    "limits of another name": account(
+        "ada", "lovelace",
+        "# us\nlimits:\n  users: # some\n    ada: # hers\n      memory: 8G # by May\n    bob: {cpu: 1}\n",
+        "# us\nlimits:\n  users: # some\n    lovelace: # hers\n      memory: 8G # by May\n    bob: {cpu: 1}\n",
+    ),
+    "limits and an exemption of another name, in braces": account(
+        "ada", "1e3",
+        "limits: {users: {bob: {cpu: 1}, 'ada': {cpu: 2}}} # x\nculler: {exempt: [ada, bob]}\n",
+        'limits: {users: {bob: {cpu: 1}, "1e3": {cpu: 2}}} # x\nculler: {exempt: ["1e3", bob]}\n',
+    ),
+    "limits of nobody any more": account(
+        "ada", None,
+        "limits:\n  users:\n    ada:\n      memory: 8G\n    bob: {cpu: 1} # his\n  total: {cpu: 4}\n",
+        "limits:\n  users:\n    bob: {cpu: 1} # his\n  total: {cpu: 4}\n",
+    ),
+    "the last limits of anybody": account(
+        "ada", None,
+        "limits:\n  users:\n    ada:\n      memory: 8G\n  total: {cpu: 4}\n# end\n",
+        "limits:\n  total: {cpu: 4}\n# end\n",
+    ),
+    "the last of all limits, and the last who is spared": account(
+        "ada", None,
+        "# us\nlimits:\n  users: {ada: {cpu: 1}}\nculler:\n  timeout: 1h\n  exempt:\n  - ada # she\nhub: {}\n",
+        "# us\nculler:\n  timeout: 1h\nhub: {}\n",
+    ),
+    "somebody of whom nothing is said": account(
+        "bob", None, "limits: {users: {ada: {cpu: 1}}}\nauth: {blocked: [bob]}",
+        "limits: {users: {ada: {cpu: 1}}}\nauth: {blocked: [bob]}",
+    ),
     # --- into a list with dashes
     "behind the last": put("lab", "kernels:\n  - r\n", "kernels:\n  - r\n  - lab\n"),
     "behind the last without a newline": put("lab", "kernels:\n  - r", "kernels:\n  - r\n  - lab"),

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from installer.commands.culler import refuse_unfit
 from installer.config.culler import Culler
 from installer.config.models import Config
 from installer.features import culler as feature
 from installer.features import in_servers
-from installer.host.errors import ConfigProblem
 from installer.hub.culler import Judge
 from installer.hub.culling import End, Limits, Rules, end_of, groups_of, in_words, read_rules
 from installer.hub.in_server.jobs import Process, read_process, with_jobs
@@ -113,14 +111,6 @@ def test_rules_from_the_config_to_the_culler(tmp_path: Path) -> None:
     assert read.everybody == Limits(HOUR, 48 * HOUR)
     assert read.groups == {"gpu": Limits(8 * HOUR, 0), "lab": Limits(HOUR, HOUR)}
     assert (read.exempt, read.warning, read.every) == (frozenset(["ada"]), 600, 300)
-
-
-def test_a_group_that_is_not_there() -> None:
-    known = Culler.model_validate({"groups": [{"group": "root", "timeout": "8h"}]})
-    refuse_unfit(known)
-    unknown = Culler.model_validate({"groups": [{"group": "root"}, {"group": "no-such-group"}]})
-    with pytest.raises(ConfigProblem, match=r"culler.groups\[1\] in .*: there is no group no-such-group"):
-        refuse_unfit(unknown)
 
 
 def test_what_servers_are_told() -> None:

@@ -216,8 +216,6 @@ def test_a_limit_that_is_lower_already_stays() -> None:
         ("limits: {total: {cpu: 9}}", "limits.total.cpu .* is 9, more than"),
         ("limits: {default: {tasks: 4000000}}", "limits.default.tasks .* is 4000000, more than .* tasks"),
         ("limits: {total: {memory: 2G}, default: {memory: 3G}}", "limits.total.memory .* 2048M, less than the 3072M"),
-        ("limits: {groups: {no-such-group: {cpu: 1}}}", "limits.groups.no-such-group .* this machine has no group"),
-        ("limits: {users: {nosuchuser: {cpu: 1}}}", "limits.users.nosuchuser .* this machine has no account"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_the_number(
@@ -234,7 +232,3 @@ def test_what_fits_is_not_refused() -> None:
     commands.refuse_unfit(site())
     commands.refuse_unfit(configured("limits: {default: {memory: unlimited, cpu: unlimited, tasks: unlimited}}"))
     commands.refuse_unfit(configured("limits: {total: {memory: unlimited, cpu: 8}, groups: {root: {memory: 16G}}}"))
-
-
-def test_somebody_may_be_limited_before_the_hub_makes_their_account() -> None:
-    commands.refuse_unfit(configured("{auth: {create_accounts: true}, limits: {users: {nosuchuser: {cpu: 1}}}}"))
