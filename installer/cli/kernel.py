@@ -42,6 +42,9 @@ def register(commands: Commands) -> None:
     adding.add_argument("--pip", nargs="+", metavar="PKG", default=[], help="packages that only pip has")
     adding.add_argument("--display-name", metavar="TEXT", help="what launchers say")
     adding.add_argument("--default", action="store_true", help="give it to new notebooks")
+    adding.add_argument(
+        "--replace", action="store_true", help="also where there is a kernel NAME already, in whose place it is"
+    )
 
     installing = of_one("install", "changes", "add packages to a kernel, changing as little else as possible")
     installing.add_argument("packages", nargs="*", metavar="PKG", help="conda packages")

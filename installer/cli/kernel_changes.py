@@ -11,7 +11,7 @@ from installer.cli.output import escape
 from installer.commands import kernel_proposals, kernel_sources
 from installer.commands.alone import alone
 from installer.commands.kernel_proposals import Proposal
-from installer.commands.kernel_situation import look
+from installer.commands.kernel_situation import KernelSituation, look
 from installer.host.errors import ExitCode
 from installer.host.invoker import asking
 from installer.kernels.worker import Gate, one_builder
@@ -35,19 +35,25 @@ def run_add(arguments: argparse.Namespace) -> int:
                 entry[key] = getattr(arguments, key)
         file = arguments.file or arguments.lock
         if file is None:
-            wished = kernel_proposals.add(situation, entry, default=arguments.default, report=_say, builder=builder)
-            return _proposed(arguments, wished, builder)
+            return _proposed(arguments, _addition(arguments, situation, entry, builder), builder)
         kernel_proposals.refuse_bad_name(situation, arguments.name)
         source = kernel_sources.bring_in(arguments.name, file)
         entry["environment" if arguments.file else "lock"] = str(source.path)
         done = False
         try:
-            proposal = kernel_proposals.add(situation, entry, default=arguments.default, report=_say, builder=builder)
+            proposal = _addition(arguments, situation, entry, builder)
             done = proposal is None or _agreed_and_done(arguments, proposal, builder)
         finally:
             if not done:
                 source.give_back()
         return ExitCode.DONE
+
+
+def _addition(
+    arguments: argparse.Namespace, situation: KernelSituation, entry: dict[str, Any], builder: Gate
+) -> Proposal | None:
+    default, replace = arguments.default, arguments.replace
+    return kernel_proposals.add(situation, entry, default=default, replace=replace, report=_say, builder=builder)
 
 
 def run_install(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from installer.kernels import revisions
 from installer.kernels.lock import Lock
 from installer.kernels.recipe import name_of
 from installer.kernels.request import KernelRequest, as_written, specs_with
+from installer.kernels.requirements import requirement_name, requirements_with
 from installer.kernels.worker import Gate
 
 if TYPE_CHECKING:
@@ -53,19 +54,28 @@ class Proposal:
 
 
 def add(
-    situation: KernelSituation, entry: Mapping[str, Any], *, default: bool, report: Report, builder: Gate
+    situation: KernelSituation,
+    entry: Mapping[str, Any],
+    *,
+    default: bool,
+    replace: bool,
+    report: Report,
+    builder: Gate,
 ) -> Proposal | None:
-    """A kernel that isn't there yet; None where it is, just as it is wished for. Raises Problem."""
+    """A kernel that isn't there yet; None where it is, just as it is wished for. Raises Problem.
+
+    replace: also where there is one of that name that is made in another way; it keeps its place in the config.
+    """
     name = str(entry["name"])
     there = next((known for known in situation.config.kernels if known.name == name), None)
     changed = situation.with_entry(dict(entry) if len(entry) > 1 else name)
     if default and situation.config.default_kernel != name:
         changed = changed.with_text(edit.with_default_kernel(changed.text, name))
     request = changed.request(name)
-    if there is not None and there != changed.entry(name):
+    if there is not None and there != changed.entry(name) and not replace:
         raise Problem(
             f"there is a kernel {name!r} already, and it is made in another way",
-            f"change it (`installer kernel install`, `update`), or remove it first: installer kernel remove {name}",
+            "change it (`installer kernel install`, `update`), or have this one take its place: add --replace",
         )
     if _is_there(request) and changed.config == situation.config:
         return None
@@ -84,7 +94,7 @@ def install(
         raise Problem("nothing was said to install", f"name packages: installer kernel install {name} numpy")
     entry = _own_entry(situation, name)
     entry["packages"] = list(specs_with(entry.get("packages", ()), packages))
-    entry["pip"] = list(dict.fromkeys((*entry.get("pip", ()), *pip)))
+    entry["pip"] = list(requirements_with(entry.get("pip", ()), pip))
     changed = _edited(situation, entry)
     if changed is situation and _is_there(situation.request(name)):
         return None
@@ -97,14 +107,18 @@ def uninstall(
 ) -> Proposal:
     """The kernel without some of the packages that were added to it. Raises Problem."""
     entry = _own_entry(situation, name)
-    given = {name_of(spec): spec for spec in (*entry.get("packages", ()), *entry.get("pip", ()))}
+    gone: set[str] = set()
     for package in packages:
-        if name_of(package) not in given:
+        meant = {
+            *(spec for spec in entry.get("packages", ()) if name_of(spec) == name_of(package)),
+            *(spec for spec in entry.get("pip", ()) if requirement_name(spec) == requirement_name(package)),
+        }
+        if not meant:
             raise Problem(
                 f"{package} was not added to the kernel {name!r} by itself: {_whence(situation, name, package)}",
                 f"see `installer kernel show {name}` for what can be taken out of it",
             )
-    gone = {given[name_of(package)] for package in packages}
+        gone |= meant
     for key in ("packages", "pip"):
         entry[key] = [spec for spec in entry.get(key, ()) if spec not in gone]
     changed = _edited(situation, entry)
@@ -126,12 +140,14 @@ def update(
             f"the kernel {name!r} is made from a lock, which says every package's version",
             f"make another lock, or replace `lock:` of the kernel {name!r} in {paths.CONFIG_FILE}",
         )
+    from installer.kernels.differences import pip_versions  # noqa: PLC0415 - of no use where nothing is to be done
+
     there = former_lock(request)
-    known = {record.name for record in there.records} if there else set()
-    unknown = [package for package in packages if name_of(package) not in known]
+    known = {*(record.name for record in there.records), *pip_versions(there.pip)} if there else set()
+    unknown = [package for package in packages if not known & {name_of(package), requirement_name(package)}]
     if unknown:
         raise Problem(
-            f"{unknown[0]} is not a conda package of the kernel {name!r}",
+            f"{unknown[0]} is not a package of the kernel {name!r}",
             f"add it: installer kernel install {name} {unknown[0]}",
         )
     everything = not packages or python is not None
@@ -187,7 +203,8 @@ def _edited(situation: KernelSituation, entry: dict[str, Any]) -> KernelSituatio
 
 def _whence(situation: KernelSituation, name: str, package: str) -> str:
     request = situation.request(name)
-    if name_of(package) in {name_of(spec) for spec in (*request.packages, *request.pip)}:
+    asked = {*map(name_of, request.packages), *map(requirement_name, request.pip)}
+    if asked & {name_of(package), requirement_name(package)}:
         source = situation.entry(name).environment or f"the recipe {request.recipe.name}"
         return f"{source} has it"
     former = former_lock(request)

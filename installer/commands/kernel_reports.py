@@ -15,6 +15,7 @@ from installer.kernels.kernelspec import filled, short
 from installer.kernels.lock import LockFile
 from installer.kernels.recipe import name_of
 from installer.kernels.request import KernelRequest
+from installer.kernels.requirements import canonical, requirement_name
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def packages(situation: KernelSituation, name: str) -> tuple[PackageLine, ...]:
     request, prefix, lock = ready(situation, name)
     known = revisions.completed(prefix)
     asked = {name_of(spec) for spec in lock.packages}
-    asked_pip = {name_of(spec) for spec in lock.pip}
+    asked_pip = {requirement_name(spec) for spec in lock.pip}
     conda = [
         PackageLine(
             record.name, record.version, record.build, _channel(record.channel or record.url), record.name in asked
@@ -130,7 +131,7 @@ def packages(situation: KernelSituation, name: str) -> tuple[PackageLine, ...]:
         for record in lock.lock.records
     ]
     pip = [
-        PackageLine(package, version, "", "pip", package in asked_pip)
+        PackageLine(package, version, "", "pip", canonical(package) in asked_pip)
         for package, version in pip_versions(lock.lock.pip).items()
     ]
     steps = [_installed(line, request.recipe.name) for line in (known.installed if known else ())]
@@ -138,8 +139,8 @@ def packages(situation: KernelSituation, name: str) -> tuple[PackageLine, ...]:
 
 
 def _installed(line: str, recipe: str) -> PackageLine:
-    name, _, version = line.partition(" ")
-    return PackageLine(name, version.strip(), "", f"recipe {recipe}", asked_for=True)
+    name, version, came_along = (*line.split(), "", "")[:3]
+    return PackageLine(name, version, "", f"recipe {recipe}", asked_for=not came_along)
 
 
 def ready(situation: KernelSituation, name: str) -> tuple[KernelRequest, Path, LockFile]:

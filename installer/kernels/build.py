@@ -15,6 +15,7 @@ from installer.kernels.kernelspec import filled, kernel_json
 from installer.kernels.lock import SUBDIRS, Lock, LockFile
 from installer.kernels.recipe import name_of
 from installer.kernels.request import KernelRequest
+from installer.kernels.requirements import without
 from installer.kernels.scratch import scratch
 from installer.kernels.smoke import Trial, run_smoke_cell
 from installer.kernels.worker import Gate, one_builder
@@ -36,7 +37,7 @@ def solve(
 ) -> Lock:
     """The exact packages for a request.
 
-    former: what there is now; its packages stay as they are wherever the request lets them.
+    former: what there is now; its packages, pip's too, stay as they are wherever the request lets them.
     free: those of them that are to be the newest that fit all the same.
     Raises Problem: no channel in reach, nothing that fits, a platform that the recipe has no packages for.
     """
@@ -61,11 +62,12 @@ def solve(
     if not request.pip:
         return Lock(platform=subdir, records=records)
     report("looking for what pip is to add")
+    kept = without(former.pip, released) if former else ""
     with scratch(f"{request.name}-solve") as place:
         return Lock(
             platform=subdir,
             records=records,
-            pip=pip_layer.resolve(request.pip, records, unit=unit, scratch=place),
+            pip=pip_layer.resolve(request.pip, records, unit=unit, scratch=place, former=kept),
         )
 
 

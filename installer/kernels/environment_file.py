@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from installer.config.credentials import has_credentials, masked
 from installer.config.source import LARGEST, read
+from installer.host import paths
 from installer.host.errors import ConfigProblem
 
 _NOT_CHANNELS = ("nodefaults", "defaults")
@@ -62,6 +65,16 @@ def read_owned(path: Path, *, largest: int = LARGEST) -> bytes:
     return data
 
 
+def refuse_credentials(path: Path, texts: Iterable[str]) -> None:
+    """Raises ConfigProblem where a URL has some: what a kernel is made from is shown to everybody, and kept with it."""
+    for text in texts:
+        if has_credentials(text):
+            raise ConfigProblem(
+                f"{path} has credentials in it, and everybody can read what a kernel is made from: {masked(text)}",
+                f"write the URL without them, and them into {paths.CHANNEL_CREDENTIALS} (docs/how-to/kernels.md)",
+            )
+
+
 def _dependencies(path: Path, given: object) -> dict[str, tuple[str, ...]]:
     if not isinstance(given, list) or not given:
         raise _unfit(path, "its `dependencies:` are no list of packages")
@@ -83,6 +96,7 @@ def _strings(path: Path, key: str, given: object) -> list[str]:
         return []
     if not isinstance(given, list) or not all(isinstance(item, str) and item.strip() for item in given):
         raise _unfit(path, f"its `{key}:` is no list of texts")
+    refuse_credentials(path, given)
     return [" ".join(item.split()) for item in given]
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from installer.host.errors import ConfigProblem
-from installer.kernels.environment_file import read_owned
+from installer.kernels.environment_file import read_owned, refuse_credentials
 from installer.kernels.recipe import Recipe
 from installer.kernels.records import Record
 
@@ -67,10 +67,14 @@ class LockFile(BaseModel):
 def read_lock_file(path: Path) -> LockFile:
     """Read one. Raises ConfigProblem."""
     try:
-        return LockFile.model_validate_json(read_owned(path, largest=LARGEST))
+        read = LockFile.model_validate_json(read_owned(path, largest=LARGEST))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ConfigProblem(
             f"{path} is no lock file: {'.'.join(map(str, first['loc']))}: {first['msg']}",
             "make it on the other machine: sudo python3 -m installer kernel lock NAME > FILE",
         ) from None
+    asked = (*read.channels, *read.packages, *read.pip, *read.recipe.channels, *read.recipe.packages, *read.recipe.pip)
+    found = (text for record in read.lock.records for text in (record.url, record.channel or ""))
+    refuse_credentials(path, (*asked, *found, *read.lock.pip.splitlines()))
+    return read

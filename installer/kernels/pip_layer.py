@@ -16,6 +16,7 @@ from installer.host.process import CommandFailed, Completed
 from installer.host.uv import uv_environment
 from installer.kernels import engine, sandbox
 from installer.kernels.records import Record
+from installer.kernels.requirements import canonical
 from installer.kernels.scratch import surroundings
 from installer.kernels.worker import Gate
 
@@ -35,12 +36,18 @@ _VERSION = re.compile(r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?"
 
 
 def resolve(
-    requirements: Sequence[str], records: Sequence[Record], *, unit: str, scratch: Path, gate: Gate = sandbox.run
+    requirements: Sequence[str],
+    records: Sequence[Record],
+    *,
+    unit: str,
+    scratch: Path,
+    former: str = "",
+    gate: Gate = sandbox.run,
 ) -> str:
     """The hash-locked list of what `requirements` need beyond conda's packages, which stay as they are.
 
-    scratch: a directory of the account's. Raises Problem: a requirement that conda's packages contradict, or that can't
-    be locked, one that doesn't exist, no index in reach.
+    scratch: a directory of the account's. former: such a list, whose versions stay wherever they can. Raises Problem: a
+    requirement that conda's packages contradict, or that can't be locked, one that doesn't exist, no index in reach.
     """
     for requirement in requirements:
         _check(requirement)
@@ -56,10 +63,15 @@ def resolve(
     constraints = scratch / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in provided.items()), encoding="utf-8")
     constraints.chmod(0o644)
+    # uv keeps to what the file that it is to write has in it; the same is what it prints, unless it is to be quiet.
+    listed = scratch / "locked.txt"
+    listed.write_text(former, encoding="utf-8")
+    listed.chmod(0o666)
     argv = [
-        find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-header", "--no-annotate", "--generate-hashes",
-        "--no-emit-index-url", f"--python={Path(sys.prefix) / 'bin' / 'python'}", f"--python-version={release[0]}",
-        f"--constraints={constraints}", *(f"--no-emit-package={name}" for name in provided), "-",
+        find_uv_bin(), "pip", "compile", "--no-progress", "--no-config", "--no-header", "--no-annotate",
+        "--generate-hashes", "--no-emit-index-url", f"--python={Path(sys.prefix) / 'bin' / 'python'}",
+        f"--python-version={release[0]}", f"--constraints={constraints}", f"--output-file={listed}",
+        *(f"--no-emit-package={name}" for name in provided), "-",
     ]  # fmt: skip
     done = gate(
         argv,
@@ -99,11 +111,6 @@ def install(prefix: Path, locked: str, *, unit: str, scratch: Path, gate: Gate =
         )
 
 
-def names(requirements: Sequence[str]) -> list[str]:
-    """The names of the packages that requirements ask for."""
-    return [_canonical(re.split(r"[\s\[<>=!~;@(]", requirement.strip(), maxsplit=1)[0]) for requirement in requirements]
-
-
 def _cache(unit: str, gate: Gate) -> Path:
     """A kernel's own cache: what it holds isn't compared again, and the setup.py of any package can write to it.
 
@@ -123,14 +130,10 @@ def _check(requirement: str) -> None:
         )
 
 
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def _provided(records: Sequence[Record]) -> dict[str, str]:
     """The versions of Python packages that conda provides, by their names on PyPI."""
     return {
-        _canonical(_ON_PYPI.get(record.name, record.name)): record.version
+        canonical(_ON_PYPI.get(record.name, record.name)): record.version
         for record in records
         if record.is_python and _VERSION.fullmatch(record.version)
     }

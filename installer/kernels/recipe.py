@@ -58,7 +58,8 @@ class Recipe(_Frozen):
         unless it is there.
     post_install: programs run when the packages are in place, in order; without a shell.
     post_install_env: variables for them.
-    inventory: a program that prints what they have added, "name version" a line.
+    inventory: a program that prints what they have added, "name version" a line, with a third word where something
+        else needs it and nobody asked for it.
     link_scripts: whether the packages' own post-link scripts are run.
     platforms: conda subdirs that have the packages; everywhere if None.
     logo: an SVG image.

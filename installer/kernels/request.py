@@ -15,6 +15,7 @@ from installer.host.errors import ConfigProblem
 from installer.kernels.environment_file import EnvironmentFile, read_environment_file
 from installer.kernels.lock import Lock, read_lock_file
 from installer.kernels.recipe import Recipe, directory_of, name_of, read_recipe, recipe_for
+from installer.kernels.requirements import layered, requirements_with
 
 _CONDA_FORGE = re.compile(r"conda-forge|https?://conda\.anaconda\.org/conda-forge/?")
 
@@ -92,8 +93,8 @@ def read_request(entry: KernelEntry, channels: Sequence[str]) -> KernelRequest:
         kernelspec=recipe.kernelspec if entry.name == recipe.name else entry.name,
         recipe=recipe,
         channels=_merged(given.channels, channels),
-        packages=specs_with((*packages, *given.packages), entry.packages),
-        pip=tuple(dict.fromkeys((*given.pip, *entry.pip))),
+        packages=specs_with(packages, given.packages, entry.packages),
+        pip=requirements_with(given.pip, entry.pip),
         display_name=entry.display_name or _display_name(entry.name, recipe),
         lock=lock,
         revision=entry.revision,
@@ -107,20 +108,20 @@ def as_written(entry: KernelEntry) -> str | dict[str, Any]:
     return written  # type: ignore[no-any-return]  # pydantic's own type knows nothing of the model's serializer
 
 
-def specs_with(specs: Sequence[str], added: Sequence[str]) -> tuple[str, ...]:
-    """Match specs with others on top: of a package that both name, the later spec counts."""
-    by_name: dict[str, str] = {}
-    for spec in (*specs, *added):
-        # A bare name asks for nothing that a former spec doesn't; with a channel before it, it does.
-        if name_of(spec) not in by_name or name_of(spec) != spec.strip():
-            by_name[name_of(spec)] = spec
-    return tuple(by_name.values())
+def specs_with(specs: Sequence[str], *added: Sequence[str]) -> tuple[str, ...]:
+    """Match specs with others on top: of a package that several name, the latest counts, all of it."""
+    return layered((specs, *added), name_of)
 
 
 def _merged(wished: Sequence[str], channels: Sequence[str]) -> tuple[str, ...]:
-    """The channels that a file names, then the config's; those say where conda-forge is taken from on this host."""
-    own = (channel for channel in wished if not _CONDA_FORGE.fullmatch(channel))
-    return tuple(dict.fromkeys((*own, *channels)))
+    """The channels that a file names, in its order; the config's where it has conda-forge, or else at the end.
+
+    The config says where conda-forge is taken from on this host.
+    """
+    found: list[str] = []
+    for channel in wished:
+        found += channels if _CONDA_FORGE.fullmatch(channel) else [channel]
+    return tuple(dict.fromkeys((*found, *channels)))
 
 
 def _display_name(name: str, recipe: Recipe) -> str:

@@ -41,7 +41,7 @@ class Completed(BaseModel):
     """What is known of a complete revision.
 
     created: UTC, ISO 8601. request: what it was built for. version: of the language.
-    installed: what post-install steps added, "name version" each.
+    installed: what post-install steps added, as the recipe's inventory prints it.
     seconds: how long each step of its build took.
     """
 

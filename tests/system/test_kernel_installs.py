@@ -64,7 +64,7 @@ INSTALLS = {
         f'using Pkg; Pkg.develop(Pkg.PackageSpec(path="{JULIA_PACKAGE}"))',
         "using Greeting; println(Greeting.greet())",
         "hello from Julia",
-        ".julia/environments/v1.5/Manifest.toml",
+        ".julia/environments/jupyter-julia-v1.5/Manifest.toml",
         'println(Base.find_package("Greeting") === nothing ? "none" : "there")',
     ),
 }  # fmt: skip
@@ -72,9 +72,10 @@ INSTALLS = {
 
 @pytest.fixture(scope="module")
 def machine(kernels_server: Applied) -> Iterator[Machine]:
-    """A machine with a second Python kernel, and packages for R and Julia."""
+    """A machine with a second kernel of Python and of Julia, and packages for R and Julia."""
     with Machine(kernels_server[0]) as machine:
         kernel_command(machine, "add", "small", "--packages", "python=3.11")
+        kernel_command(machine, "add", "other-julia", "--recipe", "julia")
         source = {
             "DESCRIPTION": "Package: greeting\nVersion: 1.0\nTitle: Greets\nDescription: Greets.\nLicense: GPL-3\n"
             "Author: Ada\nMaintainer: Ada <ada@example.org>\n",
@@ -143,8 +144,9 @@ def test_others_do_not_have_it(installed: Mapping[str, Kernel], alan: Visitor, n
 
 def test_other_kernels_of_the_language_do_not_have_it(installed: Mapping[str, Kernel], grace: Visitor) -> None:
     assert installed
-    assert grace.start_kernel("small").run(INSTALLS["python"].missing) == "none"
-    assert grace.start_kernel(KERNELS["python"]).run(INSTALLS["python"].use) == "2.1.0"
+    for name, other in (("python", "small"), ("julia", "other-julia")):
+        assert grace.start_kernel(other).run(INSTALLS[name].missing) == "none"
+        assert grace.start_kernel(KERNELS[name]).run(INSTALLS[name].use) == INSTALLS[name].uses
 
 
 def test_the_server_does_not_have_it(installed: Mapping[str, Kernel], machine: Machine) -> None:

@@ -161,7 +161,13 @@ def test_packages_come_and_go_and_nothing_else_moves(host: Machine) -> None:
         "name": "iniconfig", "version": "2.0.0", "build": "", "source": "pip", "asked_for": True,
     }  # fmt: skip
     assert python(host, "import iniconfig; print(iniconfig.__file__)").startswith(current(host))
-    kernel(host, "uninstall", SMALL, "click", "iniconfig")
+    # The one that is there stays, now that a newer one would do; until it is named.
+    assert "nothing to do" in kernel(host, "install", SMALL, "--pip", "Iniconfig").stdout
+    kernel(host, "install", SMALL, "--pip", "iniconfig>=2")
+    kernel(host, "uninstall", SMALL, "click")
+    assert (packages(host)["iniconfig"]["version"], "iniconfig==2" in config(host)) == ("2.0.0", False)
+    assert "~ iniconfig 2.0.0 -> " in kernel(host, "update", SMALL, "iniconfig").stdout
+    kernel(host, "uninstall", SMALL, "INIconfig")
     assert "iniconfig" not in packages(host)
     assert versions(host, current(host)) == {**before, "requests": "2.34.2"}
     kernel(host, "rollback", SMALL, first)

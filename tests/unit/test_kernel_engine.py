@@ -191,11 +191,6 @@ def test_pip_needs_a_python(tmp_path: Path) -> None:
         pip_layer.resolve(["thing"], [record("r-base", "4.5")], unit=UNIT, scratch=tmp_path, gate=gate)
 
 
-def test_the_names_in_requirements() -> None:
-    asked = ["Numpy>=2", "some.thing[extra]==1", "other @ https://example.org/other.whl", "a ; python_version < '3'"]
-    assert pip_layer.names(asked) == ["numpy", "some-thing", "other", "a"]
-
-
 # --- following a process ---------------------------------------------------------------------------
 
 

@@ -14,8 +14,9 @@ from installer.host.errors import ConfigProblem
 from installer.kernels import recipe as recipes
 from installer.kernels.environment_file import read_environment_file
 from installer.kernels.kernelspec import kernel_json
+from installer.kernels.lock import Lock, LockFile, read_lock_file
 from installer.kernels.recipe import Recipe, name_of, names, read_recipe, recipe_for
-from installer.kernels.request import read_requests, specs_with
+from installer.kernels.request import read_requests
 
 SEED = {
     "ipykernel",
@@ -195,6 +196,50 @@ def test_an_environment_file_gets_the_kernel_that_it_lacks(tmp_path: Path) -> No
     assert request.pip == ("a",)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("[conda-forge, bioconda]", ("file:///srv/mirror", "https://x.org/y", "bioconda")),
+        ("[lab, conda-forge, bioconda]", ("lab", "file:///srv/mirror", "https://x.org/y", "bioconda")),
+        ("[bioconda]", ("bioconda", "file:///srv/mirror", "https://x.org/y")),
+        ("[]", ("file:///srv/mirror", "https://x.org/y")),
+    ],
+)
+def test_channels_of_a_file_keep_their_order(written: str, meant: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "environment.yml"
+    file.write_text(f"channels: {written}\ndependencies: [samtools]\n")
+    entry = {"name": "bio", "environment": str(file)}
+    (request,) = read_requests(config(kernels=[entry], channels=["file:///srv/mirror", "https://x.org/y"]))
+    assert request.channels == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "channels: ['https://ada:s3cret@conda.example.org/lab']\ndependencies: [a]\n",
+        "channels: ['https://conda.example.org/t/s3cret/lab']\ndependencies: [a]\n",
+        "dependencies: ['https://ada:s3cret@conda.example.org/lab::a']\n",
+        "dependencies: [python, {pip: ['a @ https://ada:s3cret@pypi.example.org/a.whl']}]\n",
+    ],
+)
+def test_credentials_are_not_for_files_that_everybody_reads(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "environment.yml"
+    file.write_text(text)
+    with pytest.raises(ConfigProblem, match="has credentials in it") as caught:
+        read_environment_file(file)
+    assert "s3cret" not in caught.value.what
+    assert "/etc/jupyterhub/secrets/channels.json" in caught.value.hint
+
+
+def test_nor_for_a_lock(tmp_path: Path) -> None:
+    channels = ("https://ada:s3cret@conda.example.org/lab",)
+    lock = Lock(platform="linux-64", records=())
+    file = tmp_path / "python.lock"
+    file.write_text(LockFile(recipe=read_recipe("python"), channels=channels, packages=(), pip=(), lock=lock).text())
+    with pytest.raises(ConfigProblem, match="has credentials in it"):
+        read_lock_file(file)
+
+
 def test_two_kernels_can_not_be_one_kernelspec() -> None:
     with pytest.raises(ConfigProblem, match="python3"):
         read_requests(config(kernels=["python", {"name": "python3", "packages": ["numpy"]}]))
@@ -207,14 +252,6 @@ def test_a_request_changes_its_id_with_what_it_asks_for_and_not_with_how_that_is
     )
     assert plain == written_out
     assert plain != other
-
-
-def test_a_later_spec_of_a_package_counts() -> None:
-    assert specs_with(["python", "numpy>=1"], ["python=3.13", "numpy", "conda-forge::scipy"]) == (
-        "python=3.13",
-        "numpy>=1",
-        "conda-forge::scipy",
-    )
 
 
 # --- kernelspecs ---------------------------------------------------------------------------------
