@@ -166,13 +166,33 @@ def test_a_change_holds_at_once_for_what_runs(limited: tuple[Machine, Visitor, V
     assert "Nothing to do" in apply_as_root(machine).stdout
 
 
-def test_what_somebody_has_set_by_hand_is_seen_and_set_back(limited: tuple[Machine, Visitor, Visitor]) -> None:
+@pytest.mark.parametrize(
+    "words", [["--runtime", "MemoryMax=50G"], ["MemoryMax=50G", "TasksMax=50%", "CPUQuota=50%"]], ids=" ".join
+)
+@pytest.mark.parametrize("name", ["joan", "carl"])
+def test_what_somebody_has_set_by_hand_is_seen_and_set_back(
+    words: list[str], name: str, limited: tuple[Machine, Visitor, Visitor]
+) -> None:
+    """For good, which systemd keeps elsewhere, as well as until the next boot; of somebody like all others, too."""
     machine, _, _ = limited
-    uid = machine.run(["id", "-u", "joan"]).stdout.strip()
-    machine.run(["systemctl", "set-property", "--runtime", f"jupyterusers-{uid}.slice", "MemoryMax=50G"])
+    machine.run("id carl || useradd --groups jupyterhub-users carl")
+    uid = machine.run(["id", "-u", name]).stdout.strip()
+    before = slice_of(machine, name)
+    machine.run(["systemctl", "set-property", f"jupyterusers-{uid}.slice", "AllowedCPUs=0"])
+    machine.run(["systemctl", "set-property", f"jupyterusers-{uid}.slice", *words])
     assert f"jupyterusers-{uid}.slice" in installer(machine, "plan").stdout
+    # Where a server's start has set the limits since, the files are there still.
+    machine.run(["/opt/jupyter/libexec/jupyterhub-limits", name])
+    if "--runtime" not in words:
+        assert f"jupyterusers-{uid}.slice" in installer(machine, "plan").stdout
     assert apply_as_root(machine).ok
-    assert slice_of(machine, "joan")["MemoryMax"] == str(600 * M)
+    assert slice_of(machine, name) == before
+    machine.run(["systemctl", "daemon-reload"])
+    assert slice_of(machine, name) == before
+    # What we have no say in stays.
+    assert shown(machine, f"jupyterusers-{uid}.slice", "AllowedCPUs") == {"AllowedCPUs": "0"}
+    assert "Nothing to do" in apply_as_root(machine).stdout
+    machine.run(["systemctl", "set-property", f"jupyterusers-{uid}.slice", "AllowedCPUs="])
 
 
 def test_groups_change_while_a_server_runs(limited: tuple[Machine, Visitor, Visitor]) -> None:
