@@ -231,6 +231,7 @@ def test_nobody_else_can_have_limits_set(limited: tuple[Machine, Visitor, Visito
     [
         ("{default: {memory: 900T}}", "limits.default.memory .* is 943718400M, more than this machine has: [0-9]+M"),
         ("{default: {memory: 64M}}", "less than a server needs to start: expected 256M or more"),
+        ("{total: {memory: 100M}}", "limits.total.memory: less than a server needs to start: expected 256M or more"),
         ("{groups: {nobodys: {cpu: 1}}}", "this machine has no group nobodys"),
         ("{users: {stranger: {cpu: 1}}}", "this machine has no account stranger"),
     ],

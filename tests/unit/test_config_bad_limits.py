@@ -35,6 +35,7 @@ MISTAKES = [
     default("tasks: 50", "tasks", "less than 100", "a number of tasks", "the number 50", "limits: {default: {tasks: 1"),
     default("runtime: 30s", "runtime", START, "1m or more", '"30s"', "limits: {default: {runtime: 1h}}"),
     default("memmory: 2G", "memmory", "unknown key", "one of memory, memory_soft", '"memmory"', "limits: {default: {"),
+    said_of("total", "memory: 100M", "memory", START, "256M or more", '"100M"', "limits: {total: {memory: 256M}}"),
     said_of("groups", "gpu: {memory: 3}", "gpu.memory", "no unit", MEMORY, "the number 3", GROUP),
     said_of("groups", "gpu: {memry: 3G}", "gpu.memry", "unknown key", "one of memory", '"memry"', GROUP),
     said_of("groups", "gpu: {}", "gpu", "says nothing", "a limit or more", "a section", GROUP),
