@@ -91,7 +91,7 @@ def test_everybody_has_the_default_and_groups_have_theirs(limited: tuple[Machine
     assert slice_of(machine, "joan") == default
     # Of two groups, the larger of each; what neither says is the default's.
     assert slice_of(machine, "bob") == {
-        **default, "MemoryMax": str(2 * G), "MemoryHigh": str(1986 * M), "CPUQuotaPerSecUSec": "1.500000s",
+        **default, "MemoryMax": str(2 * G), "MemoryHigh": str(1986 * M), "CPUQuotaPerSecUSec": "1.150000s",
         "CPUWeight": "50",
     }  # fmt: skip
     total = shown(machine, "jupyterusers.slice")
@@ -232,6 +232,7 @@ def test_nobody_else_can_have_limits_set(limited: tuple[Machine, Visitor, Visito
         ("{default: {memory: 900T}}", "limits.default.memory .* is 943718400M, more than this machine has: [0-9]+M"),
         ("{default: {memory: 64M}}", "less than a server needs to start: expected 256M or more"),
         ("{total: {memory: 100M}}", "limits.total.memory: less than a server needs to start: expected 256M or more"),
+        ("{default: {cpu: 0.333}}", "limits.default.cpu: finer than a hundredth of a CPU: .* found the number 0.333"),
         ("{groups: {nobodys: {cpu: 1}}}", "this machine has no group nobodys"),
         ("{users: {stranger: {cpu: 1}}}", "this machine has no account stranger"),
     ],

@@ -32,6 +32,7 @@ MISTAKES = [
     default("memory: 1G, memory_soft: 2G", "memory_soft", "more than memory", "at most 1G", '"2G"', "limits: {default"),
     default("cpu: 0", "cpu", "less than 0.1", "a number of CPUs", "the number 0", "limits: {default: {cpu: 2}}"),
     default("cpu: '4'", "cpu", "wrong type", "a number of CPUs", '"4"', "limits: {default: {cpu: 4}}"),
+    default("cpu: 0.333", "cpu", "finer than a hundred", "a number of CPUs", "0.333", "limits: {default: {cpu: 0.33}"),
     default("tasks: 50", "tasks", "less than 100", "a number of tasks", "the number 50", "limits: {default: {tasks: 1"),
     default("runtime: 30s", "runtime", START, "1m or more", '"30s"', "limits: {default: {runtime: 1h}}"),
     default("memmory: 2G", "memmory", "unknown key", "one of memory, memory_soft", '"memmory"', "limits: {default: {"),

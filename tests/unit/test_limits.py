@@ -90,6 +90,18 @@ def test_what_systemd_reads() -> None:
     ]
 
 
+@pytest.mark.parametrize("number", [0.1, 0.29, 0.33, 1.15, 2.07, 4, 1234.56, 4095.99])
+def test_systemd_gets_whole_percents_of_a_cpu(number: float) -> None:
+    assert limits.cpu_quota(cpus(number)) == f"{number:.2f}%".replace(".", "").lstrip("0")
+    assert cpus_written(cpus(number)) == number
+
+
+def test_a_soft_mark_is_never_above_what_the_memory_comes_to() -> None:
+    there = limits.default_of(configured("limits: {default: {memory_soft: 8G}}"))
+    assert there["memory_soft"] == there["memory"] < 8 * G
+    assert limits.default_of(configured("limits: {default: {memory_soft: 1G}}"))["memory_soft"] == 1 * G
+
+
 @pytest.mark.parametrize("text", ["300M", "1G", "1536M", "2T", "unlimited"])
 def test_amounts_are_written_as_they_are_read(text: str) -> None:
     assert size_text(size(text)) == text
