@@ -159,6 +159,21 @@ def test_what_is_there_already_is_taken_when_told(campus: Machine) -> None:
     assert not campus.run(["ls", "/srv/board"], check=False).ok
 
 
+def test_what_becomes_read_only_does_so_alone(campus: Machine) -> None:
+    """Nothing that people have made is walked through; that it is writable still is told, with what to do."""
+    campus.run(["mkdir", "/srv/old/sub"], user=HEIDI, cwd="/")
+    campus.put(CONFIG, "shared: [{path: /srv/old, group: physics, existing: take, read_only: true}]\nkernels: []\n")
+    told = apply_as_root(campus)
+    assert told.ok, told
+    assert "note: /srv/old is to be read-only; what is in it already stays as writable as it is" in told.stderr
+    assert not campus.run(["touch", "/srv/old/more"], user=GRACE, cwd="/", check=False).ok
+    campus.run(["touch", "/srv/old/sub/more"], user=GRACE, cwd="/")
+    campus.run("chown -R root /srv/old && chmod -R g-w /srv/old")
+    for path in ("sub/yet more", "sub/more"):
+        assert not campus.run(["tee", f"/srv/old/{path}"], user=GRACE, cwd="/", check=False).ok
+    assert pending(campus) == ""
+
+
 def test_uninstall_leaves_it(campus: Machine) -> None:
     """What people have put there stays; what was somebody's before is theirs again."""
     campus.run(["python3", "-m", "installer", "uninstall", "--purge", "--yes"], cwd=CHECKOUT, timeout=300)

@@ -11,6 +11,7 @@ import pytest
 from installer.commands import shared as looked_at
 from installer.config.models import Config
 from installer.config.shared import SharedDirectory as Entry
+from installer.engine.plan import make_plan
 from installer.features import in_servers
 from installer.features.shared import resources
 from installer.host import acl, files
@@ -141,6 +142,23 @@ def test_nobody_gets_in_by_the_default_acl_of_the_directory_above(tmp_path: Path
     assert wished.probe() == wished.wanted()
     # Nor can they put something else in its place.
     assert files.ownership(tmp_path / "lab").mode & 0o022 == 0
+
+
+def test_what_stays_writable_is_told_of(tmp_path: Path) -> None:
+    """Once, and where something becomes other."""
+    place = tmp_path / "lab"
+    assert looked_at.notes(make_plan([directory(place, mode=0o2750)], {})) == []
+    directory(place).realize(None)
+    plan = make_plan([directory(place, mode=0o2750)], {f"shared-directory:{place}": directory(place)})
+    told = looked_at.notes(plan)
+    assert [line.partition(";")[0] for line in told] == [f"{place} is to be read-only"]
+    directory(place, mode=0o2750).realize(None)
+    there = {f"shared-directory:{place}": directory(place, mode=0o2750)}
+    assert looked_at.notes(make_plan([directory(place)], there)) == []
+    assert looked_at.notes(make_plan([], there)) == []
+    place.rmdir()
+    place.touch()
+    assert looked_at.notes(make_plan([directory(place)], there)) == []
 
 
 def test_what_the_config_comes_to() -> None:
