@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.system.visitor import Visitor
 
 pytestmark = pytest.mark.only_on("bookworm")
 
+ROOT = Path(__file__).parents[2]
 M, G = 1 << 20, 1 << 30
 NO_LIMIT = "infinity"
 PROPERTIES = "MemoryMax,MemoryHigh,MemorySwapMax,CPUQuotaPerSecUSec,CPUWeight,IOWeight,TasksMax"
@@ -248,6 +250,31 @@ def test_what_can_not_be_is_refused_and_nothing_changed(
     assert refused.code == 2
     assert re.search(wrong, refused.output), refused
     assert "Traceback" not in refused.output
+
+
+def test_what_the_documentation_says_of_cron_and_ssh(limited: tuple[Machine, Visitor, Visitor]) -> None:
+    """The host's own units have what the files there say, and root isn't limited by them."""
+    machine, _, _ = limited
+    page = (ROOT / "docs" / "how-to" / "limits.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"^```ini\n# (/\S+): [^\n]*\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    assert len(files) == 3
+    if not machine.run(["test", "-e", "/lib/systemd/system/cron.service"], check=False).ok:
+        # A machine without cron: one as Debian's is, as far as it matters here.
+        machine.put("/lib/systemd/system/cron.service", "[Service]\nExecStart=/bin/sleep infinity\nKillMode=process\n")
+    for path, text in files.items():
+        machine.put(path, text)
+    machine.run(["systemctl", "daemon-reload"])
+    machine.run(["systemctl", "restart", "cron"])
+    limits = "MemoryMax,TasksMax"
+    assert shown(machine, "user-1234.slice", limits) == {"MemoryMax": str(2 * G), "TasksMax": "2048"}
+    assert shown(machine, "user-0.slice", limits) == {"MemoryMax": NO_LIMIT, "TasksMax": NO_LIMIT}
+    assert shown(machine, "cron.service", f"{limits},OOMScoreAdjust,OOMPolicy") == {
+        "MemoryMax": str(G), "TasksMax": "512", "OOMScoreAdjust": "400", "OOMPolicy": "continue",
+    }  # fmt: skip
+    pid = shown(machine, "cron.service", "MainPID")["MainPID"]
+    assert machine.read(f"/proc/{pid}/oom_score_adj").strip() == "400"
+    machine.run(["rm", *files])
+    machine.run(["systemctl", "daemon-reload"])
 
 
 def test_an_uninstall_forgets_what_systemd_was_told(limited: tuple[Machine, Visitor, Visitor]) -> None:
