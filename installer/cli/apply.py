@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
-from installer.commands import neighbours, tls
+from installer.commands import neighbours, shared, tls
 from installer.commands.alone import alone
 from installer.commands.older import refuse_older
 from installer.commands.ports_taken import refuse_taken
@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         output.tell_notes([*tls.expiring(situation.site), *neighbours.notes(situation.site)])
         plan = situation.plan()
         refuse_older(situation, plan)
+        output.tell_notes(shared.notes(plan))
         # A run that was killed while it verified has left nothing to change, and still has to be verified.
         to_do = not plan.empty or since is not None or situation.config_text != situation.found_text
         if arguments.dry_run or not to_do:

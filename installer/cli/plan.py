@@ -6,7 +6,7 @@ import argparse
 
 from installer.cli import output, plan_text
 from installer.cli.arguments import Commands
-from installer.commands import login_provider, neighbours, tls
+from installer.commands import login_provider, neighbours, shared, tls
 from installer.commands.older import refuse_older
 from installer.commands.ports_taken import refuse_taken
 from installer.commands.situation import look
@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     output.tell_notes([*tls.expiring(situation.site), *neighbours.notes(situation.site)])
     plan = situation.plan()
     refuse_older(situation, plan)
+    output.tell_notes(shared.notes(plan))
     lines = (*plan_text.plan_lines(plan), *plan_text.note_lines(login_provider.notes(situation.site)))
     output.show(plan_text.plan_json(plan) if arguments.json else None, lines)
     return ExitCode.CHANGES if arguments.exit_code and not plan.empty else ExitCode.DONE

@@ -9,9 +9,12 @@ import stat
 from pathlib import Path
 
 from installer.config.shared import SharedDirectory
+from installer.engine.plan import Action, Plan
+from installer.engine.resource import Attributes
 from installer.host import paths
 from installer.host.errors import ConfigProblem
 from installer.host.trusted import not_roots_alone
+from installer.resources import shared_directory
 
 
 def refuse_unfit(entries: tuple[SharedDirectory, ...]) -> None:
@@ -66,3 +69,20 @@ def _is_so(entry: SharedDirectory) -> bool:
     """Whether nothing would have to be changed."""
     status = Path(entry.path).stat() if Path(entry.path).is_dir() else None
     return status is not None and status.st_uid == 0 and grp.getgrgid(status.st_gid).gr_name == entry.group
+
+
+def notes(plan: Plan) -> list[str]:
+    """What a plan leaves as it is of directories that are read-only from now on, a line each."""
+    changed = [change for change in plan.changes if change.action is Action.CHANGE]
+    return [
+        f"{change.resource.name} is to be read-only; what is in it already stays as writable as it is: "
+        f"sudo chown -R root {change.resource.name} && sudo chmod -R g-w {change.resource.name}"
+        for change in changed
+        if isinstance(change.resource, shared_directory.SharedDirectory) and change.before and change.after
+        if _group_writes(change.before) and not _group_writes(change.after)
+    ]
+
+
+def _group_writes(attributes: Attributes) -> bool:
+    mode = str(attributes["mode"])
+    return mode.isdecimal() and bool(int(mode, 8) & stat.S_IWGRP)

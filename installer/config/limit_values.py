@@ -85,6 +85,8 @@ Swap = Annotated[
 MICROSECONDS = 1_000_000
 _MOST_CPUS = 4096
 _LEAST_CPUS = 0.1
+_CPU_DECIMALS = 2
+"""systemd has whole percents of a CPU: it skips a line with finer ones, and rounds down what it is told otherwise."""
 
 
 def cpus(value: object) -> int:
@@ -97,7 +99,10 @@ def cpus(value: object) -> int:
     if not _LEAST_CPUS <= value <= _MOST_CPUS:
         few = value < _LEAST_CPUS
         raise Unfit(f"{'less' if few else 'more'} than {_LEAST_CPUS if few else _MOST_CPUS}")
-    return round(value * MICROSECONDS)
+    rounded = round(value, _CPU_DECIMALS)
+    if value != rounded:
+        raise Unfit("finer than a hundredth of a CPU", rounded)
+    return round(rounded * MICROSECONDS)
 
 
 def cpus_written(microseconds: int) -> float | int | str:
@@ -112,7 +117,7 @@ Cpus = Annotated[
     int,
     Kind(
         "a number of CPUs such as 2 or 0.5",
-        f"A number, with a point or without one, from {_LEAST_CPUS} to {_MOST_CPUS}. {_WITHOUT}",
+        f"A number, with at most {_CPU_DECIMALS} digits after a point, from {_LEAST_CPUS} to {_MOST_CPUS}. {_WITHOUT}",
     ),
     BeforeValidator(cpus),
     PlainSerializer(cpus_written),

@@ -55,18 +55,17 @@ def _limit(name: str, default: object = None, unset: str | None = None) -> Any: 
 
 def _judge(limits: Default | Particular) -> None:
     for key, least in _LEAST.items():
-        said = getattr(limits, key)
-        if said is not None and said < least:
-            raise Unfit(
-                "less than a server needs to start",
-                size_text(least),
-                expected=f"{size_text(least)} or more",
-                below=(key,),
-            )
+        _refuse_less(key, getattr(limits, key), least)
     if limits.memory is not None and limits.memory_soft is not None and limits.memory_soft > limits.memory:
         raise Unfit("more than memory", expected=f"at most {size_text(limits.memory)}", below=("memory_soft",))
     if limits.runtime is not None and 0 < limits.runtime < _LEAST_RUNTIME:
         raise Unfit("less than a server needs to start", "1h", expected="1m or more", below=("runtime",))
+
+
+def _refuse_less(key: str, said: int | None, least: int) -> None:
+    if said is not None and said < least:
+        text = size_text(least)
+        raise Unfit("less than a server needs to start", text, expected=f"{text} or more", below=(key,))
 
 
 class Default(Section):
@@ -129,6 +128,12 @@ class Total(Section):
         50, "Their share of the CPUs while services or logins want them too, which have 100 each.", example=100
     )
     io_share: Share = setting(50, "The same, of the disks.", example=100)
+
+    @model_validator(mode="after")
+    def _lets_a_server_start(self) -> Total:
+        # Nobody can have more than all together; with no limit said of each, they have just as much.
+        _refuse_less("memory", self.memory, LEAST_MEMORY)
+        return self
 
 
 def _named(read: Any) -> Any:  # noqa: ANN401 - a validator of pydantic's

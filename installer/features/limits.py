@@ -88,7 +88,9 @@ def soft_mark(memory: int) -> int:
 def default_of(site: Site) -> dict[str, int]:
     """What everybody has of whom nothing else is said, in systemd's numbers."""
     limits = site.config.limits
-    return _numbers(limits.default.model_copy(update={"memory": default_memory(limits, site.facts.memory)}))
+    default = _numbers(limits.default.model_copy(update={"memory": default_memory(limits, site.facts.memory)}))
+    # One that is said may be above what the machine's memory comes to: systemd would have it so, and it be none.
+    return {**default, "memory_soft": min(default["memory_soft"], default["memory"])}
 
 
 def levels(site: Site) -> dict[str, dict[str, object]]:
@@ -115,7 +117,7 @@ def _numbers(some: Default | Particular) -> dict[str, int]:
 
 def cpu_quota(microseconds: int) -> str:
     """A number of CPUs as systemd's files have it: percent of one; nothing is no limit."""
-    return "" if microseconds == UNLIMITED else f"{microseconds * 100 / MICROSECONDS:g}%"
+    return "" if microseconds == UNLIMITED else f"{microseconds * 100 // MICROSECONDS}%"
 
 
 def _shown(numbers: dict[str, int]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Default ACLs of directories: what a new file in there may be done with, whatever its maker's umask (acl(5)).
+"""ACLs of directories (acl(5)): who else may use one, and what a new file in there may be done with whatever the umask.
 
 Read and written as the kernel has them, through a descriptor: no program is run, and no link is followed. As text they
 are as getfacl has them, with commas, and with ids in place of names.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
 from pathlib import Path
 
-_NAME = "system.posix_acl_default"
+_ACCESS = "system.posix_acl_access"
+_DEFAULT = "system.posix_acl_default"
 _VERSION = 2
 _HEADER = struct.Struct("<I")
 _ENTRY = struct.Struct("<HHI")
@@ -20,19 +22,12 @@ _TAGS = {0x01: "user", 0x02: "user", 0x04: "group", 0x08: "group", 0x10: "mask",
 _NAMED = {"user": 0x02, "group": 0x08}
 _UNNAMED = {"user": 0x01, "group": 0x04, "mask": 0x10, "other": 0x20}
 _NOBODY_NAMED = 0xFFFFFFFF
+ALL_BUT_OWNER = stat.S_IRWXG | stat.S_IRWXO
 
 
 def default_acl(path: Path) -> str:
     """A directory's default ACL; empty where there is none. Raises OSError."""
-    descriptor = _opened(path)
-    try:
-        return _text(os.getxattr(descriptor, _NAME))
-    except OSError as error:
-        if error.errno in {errno.ENODATA, errno.ENOTSUP}:
-            return ""
-        raise
-    finally:
-        os.close(descriptor)
+    return _read(path, _DEFAULT)
 
 
 def set_default_acl(path: Path, text: str) -> None:
@@ -40,9 +35,45 @@ def set_default_acl(path: Path, text: str) -> None:
     descriptor = _opened(path)
     try:
         if text:
-            os.setxattr(descriptor, _NAME, _bytes(text))
+            os.setxattr(descriptor, _DEFAULT, _bytes(text))
         elif default_acl(path):
-            os.removexattr(descriptor, _NAME)
+            os.removexattr(descriptor, _DEFAULT)
+    finally:
+        os.close(descriptor)
+
+
+def access_acl(path: Path) -> str:
+    """A directory's own ACL; empty where that says no more than its mode. Raises OSError."""
+    text = _read(path, _ACCESS)
+    # Some file systems make one of three entries up from the mode.
+    return text if "mask:" in text else ""
+
+
+def set_access_acl(path: Path, text: str) -> None:
+    """Give a directory an ACL of its own, which then decides on its mode; or take it away. Raises OSError.
+
+    Without it, the directory is its owner's alone until it is given a mode: the group would have what the named had.
+    """
+    descriptor = _opened(path)
+    try:
+        if text:
+            os.setxattr(descriptor, _ACCESS, _bytes(text))
+            os.fsync(descriptor)
+        elif access_acl(path):
+            os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) & ~ALL_BUT_OWNER)
+            os.removexattr(descriptor, _ACCESS)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, name: str) -> str:
+    descriptor = _opened(path)
+    try:
+        return _text(os.getxattr(descriptor, name))
+    except OSError as error:
+        if error.errno in {errno.ENODATA, errno.ENOTSUP}:
+            return ""
+        raise
     finally:
         os.close(descriptor)
 

@@ -5,7 +5,8 @@ Run as root, by what starts a server (before that is in the slice) and by apply.
 which apply writes, and the system's own word on who is in which group; whoever asks has no say in it.
 
 usage: jupyterhub-limits USERNAME    for one person; out: {"rlimits": {...}, "scope": {...}} (one JSON line)
-       jupyterhub-limits --all       for everybody whose slice is there: what an apply has changed holds from now on
+       jupyterhub-limits --all       for everybody whose slice is there: what an apply has changed holds from now on,
+                                     and what was set by hand doesn't
        jupyterhub-limits --check     changes nothing; out: the slices that don't have theirs (a JSON list)
        jupyterhub-limits --disks GROUP    for all in a group; out: {NAME: bytes, or null for no limit}
        jupyterhub-limits --forget    take back what was set, but for what systemd itself reads from files
@@ -16,6 +17,7 @@ before it becomes itself; "scope" are further properties, unsigned numbers, of t
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import json
 import os
@@ -31,6 +33,8 @@ USERS_SLICE = "jupyterusers.slice"
 CGROUPS = Path("/sys/fs/cgroup")
 SET_HERE = Path("/run/systemd/system.control")
 """Where systemd keeps what it was told of a unit until the machine is started again."""
+SET_FOR_GOOD = Path("/etc/systemd/system.control")
+"""Where it keeps what it was told for longer, which counts more. We tell it nothing of the kind; admins do, by hand."""
 SECONDS = 10.0
 NO_LIMIT = (1 << 64) - 1
 
@@ -47,7 +51,11 @@ PROPERTIES = {
     "tasks": "TasksMax",
 }
 """What each limit is called on a slice; all are unsigned 64-bit numbers, the largest of them being no limit."""
+_IN_FILES = {*PROPERTIES.values(), "CPUQuota"} - {"CPUQuotaPerSecUSec"}
+_SHARES = {"MemoryMaxScale", "MemoryHighScale", "MemorySwapMaxScale", "TasksMaxScale"}
+"""What systemd calls these in names of files, and the same as shares of what the machine has."""
 
+RELOAD = ["/usr/bin/systemctl", "daemon-reload"]
 RLIMITS = {"open_files": "NOFILE", "core_dumps": "CORE"}
 SCOPE = {"runtime": "RuntimeMaxUSec"}
 
@@ -134,10 +142,42 @@ def set_for(account: pwd.struct_passwd) -> Limits:
     return limits
 
 
+def by_hand(unit: str) -> list[Path]:
+    """Files in which systemd keeps what an admin has told it of our properties, and that count more than our own."""
+    places = ((SET_FOR_GOOD, _IN_FILES | _SHARES), (SET_HERE, _SHARES))
+    files = (place / f"{unit}.d" / f"50-{name}.conf" for place, names in places for name in sorted(names))
+    return [path for path in files if path.exists()]
+
+
+def put_away(files: Iterable[Path]) -> None:
+    """Remove files, and the directories that have nothing else in them."""
+    for path in files:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise Failed(f"{path} can't be removed: {error.strerror}") from None
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+
+def set_for_all() -> None:
+    """Have every slice limited as the config says, whatever was said by hand."""
+    away = False
+    for unit, account in slices().items():
+        files = by_hand(unit)
+        put_away(files)
+        set_for(account)
+        away = away or bool(files)
+    if away:
+        # Last: read before a slice has its own once more, it would be short of memory for a moment.
+        asked(RELOAD)
+
+
 def slices() -> dict[str, pwd.struct_passwd]:
     """The slices that are there, or that systemd was told of, and whose they are."""
     mark = re.compile(rf"({re.escape(USERS_SLICE.removesuffix('.slice'))}-([0-9]+)\.slice)(?:\.d)?")
-    names = [path.name for place in (CGROUPS / USERS_SLICE, SET_HERE) if place.is_dir() for path in place.iterdir()]
+    places = (CGROUPS / USERS_SLICE, SET_HERE, SET_FOR_GOOD)
+    names = [path.name for place in places if place.is_dir() for path in place.iterdir()]
     found = {}
     for match in filter(None, map(mark.fullmatch, names)):
         try:
@@ -160,7 +200,9 @@ def differing() -> list[str]:
         has = dict(line.partition("=")[::2] for line in block.splitlines())
         account = named[has["Id"]]
         expected = on_slice(effective(settings, account.pw_name, groups_of(account)))
-        if has["NeedDaemonReload"] == "yes" or any(number(has[name]) != value for name, value in expected.items()):
+        other = any(number(has[name]) != value for name, value in expected.items())
+        # A server's start sets all, but leaves such files, which would count again from the next time they are read.
+        if other or has["NeedDaemonReload"] == "yes" or by_hand(has["Id"]):
             found.append(has["Id"])
     return found
 
@@ -205,8 +247,7 @@ def main() -> None:
     try:
         match sys.argv[1:]:
             case ["--all"]:
-                for account in slices().values():
-                    set_for(account)
+                set_for_all()
             case ["--check"]:
                 print(json.dumps(differing()))  # noqa: T201 - the answer
             case ["--disks", group]:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.system.visitor import Visitor
 
 pytestmark = pytest.mark.only_on("bookworm")
 
+ROOT = Path(__file__).parents[2]
 M, G = 1 << 20, 1 << 30
 NO_LIMIT = "infinity"
 PROPERTIES = "MemoryMax,MemoryHigh,MemorySwapMax,CPUQuotaPerSecUSec,CPUWeight,IOWeight,TasksMax"
@@ -91,7 +93,7 @@ def test_everybody_has_the_default_and_groups_have_theirs(limited: tuple[Machine
     assert slice_of(machine, "joan") == default
     # Of two groups, the larger of each; what neither says is the default's.
     assert slice_of(machine, "bob") == {
-        **default, "MemoryMax": str(2 * G), "MemoryHigh": str(1986 * M), "CPUQuotaPerSecUSec": "1.500000s",
+        **default, "MemoryMax": str(2 * G), "MemoryHigh": str(1986 * M), "CPUQuotaPerSecUSec": "1.150000s",
         "CPUWeight": "50",
     }  # fmt: skip
     total = shown(machine, "jupyterusers.slice")
@@ -166,13 +168,33 @@ def test_a_change_holds_at_once_for_what_runs(limited: tuple[Machine, Visitor, V
     assert "Nothing to do" in apply_as_root(machine).stdout
 
 
-def test_what_somebody_has_set_by_hand_is_seen_and_set_back(limited: tuple[Machine, Visitor, Visitor]) -> None:
+@pytest.mark.parametrize(
+    "words", [["--runtime", "MemoryMax=50G"], ["MemoryMax=50G", "TasksMax=50%", "CPUQuota=50%"]], ids=" ".join
+)
+@pytest.mark.parametrize("name", ["joan", "carl"])
+def test_what_somebody_has_set_by_hand_is_seen_and_set_back(
+    words: list[str], name: str, limited: tuple[Machine, Visitor, Visitor]
+) -> None:
+    """For good, which systemd keeps elsewhere, as well as until the next boot; of somebody like all others, too."""
     machine, _, _ = limited
-    uid = machine.run(["id", "-u", "joan"]).stdout.strip()
-    machine.run(["systemctl", "set-property", "--runtime", f"jupyterusers-{uid}.slice", "MemoryMax=50G"])
+    machine.run("id carl || useradd --groups jupyterhub-users carl")
+    uid = machine.run(["id", "-u", name]).stdout.strip()
+    before = slice_of(machine, name)
+    machine.run(["systemctl", "set-property", f"jupyterusers-{uid}.slice", "AllowedCPUs=0"])
+    machine.run(["systemctl", "set-property", f"jupyterusers-{uid}.slice", *words])
     assert f"jupyterusers-{uid}.slice" in installer(machine, "plan").stdout
+    # Where a server's start has set the limits since, the files are there still.
+    machine.run(["/opt/jupyter/libexec/jupyterhub-limits", name])
+    if "--runtime" not in words:
+        assert f"jupyterusers-{uid}.slice" in installer(machine, "plan").stdout
     assert apply_as_root(machine).ok
-    assert slice_of(machine, "joan")["MemoryMax"] == str(600 * M)
+    assert slice_of(machine, name) == before
+    machine.run(["systemctl", "daemon-reload"])
+    assert slice_of(machine, name) == before
+    # What we have no say in stays.
+    assert shown(machine, f"jupyterusers-{uid}.slice", "AllowedCPUs") == {"AllowedCPUs": "0"}
+    assert "Nothing to do" in apply_as_root(machine).stdout
+    machine.run(["systemctl", "set-property", f"jupyterusers-{uid}.slice", "AllowedCPUs="])
 
 
 def test_groups_change_while_a_server_runs(limited: tuple[Machine, Visitor, Visitor]) -> None:
@@ -211,6 +233,8 @@ def test_nobody_else_can_have_limits_set(limited: tuple[Machine, Visitor, Visito
     [
         ("{default: {memory: 900T}}", "limits.default.memory .* is 943718400M, more than this machine has: [0-9]+M"),
         ("{default: {memory: 64M}}", "less than a server needs to start: expected 256M or more"),
+        ("{total: {memory: 100M}}", "limits.total.memory: less than a server needs to start: expected 256M or more"),
+        ("{default: {cpu: 0.333}}", "limits.default.cpu: finer than a hundredth of a CPU: .* found the number 0.333"),
         ("{groups: {nobodys: {cpu: 1}}}", "this machine has no group nobodys"),
         ("{users: {stranger: {cpu: 1}}}", "this machine has no account stranger"),
     ],
@@ -226,6 +250,31 @@ def test_what_can_not_be_is_refused_and_nothing_changed(
     assert refused.code == 2
     assert re.search(wrong, refused.output), refused
     assert "Traceback" not in refused.output
+
+
+def test_what_the_documentation_says_of_cron_and_ssh(limited: tuple[Machine, Visitor, Visitor]) -> None:
+    """The host's own units have what the files there say, and root isn't limited by them."""
+    machine, _, _ = limited
+    page = (ROOT / "docs" / "how-to" / "limits.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"^```ini\n# (/\S+): [^\n]*\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    assert len(files) == 3
+    if not machine.run(["test", "-e", "/lib/systemd/system/cron.service"], check=False).ok:
+        # A machine without cron: one as Debian's is, as far as it matters here.
+        machine.put("/lib/systemd/system/cron.service", "[Service]\nExecStart=/bin/sleep infinity\nKillMode=process\n")
+    for path, text in files.items():
+        machine.put(path, text)
+    machine.run(["systemctl", "daemon-reload"])
+    machine.run(["systemctl", "restart", "cron"])
+    limits = "MemoryMax,TasksMax"
+    assert shown(machine, "user-1234.slice", limits) == {"MemoryMax": str(2 * G), "TasksMax": "2048"}
+    assert shown(machine, "user-0.slice", limits) == {"MemoryMax": NO_LIMIT, "TasksMax": NO_LIMIT}
+    assert shown(machine, "cron.service", f"{limits},OOMScoreAdjust,OOMPolicy") == {
+        "MemoryMax": str(G), "TasksMax": "512", "OOMScoreAdjust": "400", "OOMPolicy": "continue",
+    }  # fmt: skip
+    pid = shown(machine, "cron.service", "MainPID")["MainPID"]
+    assert machine.read(f"/proc/{pid}/oom_score_adj").strip() == "400"
+    machine.run(["rm", *files])
+    machine.run(["systemctl", "daemon-reload"])
 
 
 def test_an_uninstall_forgets_what_systemd_was_told(limited: tuple[Machine, Visitor, Visitor]) -> None:

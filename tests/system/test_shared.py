@@ -137,17 +137,41 @@ def test_what_can_not_be_shared(campus: Machine) -> None:
 
 def test_what_is_there_already_is_taken_when_told(campus: Machine) -> None:
     """The directory, not what is in it; and what is shared no more stays as it is, with all that is in it."""
+    ivan = campus.run(["id", "-u", IVAN]).stdout.strip()
+    let_in = f"user::rwx,user:{ivan}:rwx,group::r-x,mask::rwx,other::r-x"
+    by_acl = f"import pathlib as p; from installer.host import acl; acl.set_access_acl(p.Path('/srv/old'), '{let_in}')"
+    campus.run(["python3", "-c", by_acl], cwd=CHECKOUT)
+    campus.run(["touch", "/srv/old/ivans"], user=IVAN, cwd="/")
     campus.put("/srv/old/thesis", "mine\n", owner=ADMIN.name)
     campus.put(CONFIG, "shared: [{path: /srv/old, group: physics}]\nkernels: []\n")
     told = failed(apply_as_root(campus))
-    assert f"/srv/old is there already ({ADMIN.name}:{ADMIN.name}, 0755), and isn't ours" in told
-    assert facts(campus, "/srv/old") == f"755 {ADMIN.name} {ADMIN.name}"
+    assert f"/srv/old is there already ({ADMIN.name}:{ADMIN.name}, 0775), and isn't ours" in told
+    assert facts(campus, "/srv/old") == f"775 {ADMIN.name} {ADMIN.name}"
     campus.put(CONFIG, "shared: [{path: /srv/old, group: physics, existing: take}]\nkernels: []\n")
     apply(campus, ADMIN)
     assert facts(campus, "/srv/old") == "2770 root physics"
+    # Who was let in by name is out, and the group's members are in.
+    assert not campus.run(["ls", "/srv/old"], user=IVAN, cwd="/", check=False).ok
+    campus.run(["touch", "/srv/old/heidis"], user=HEIDI, cwd="/")
+    assert pending(campus) == ""
     assert facts(campus, "/srv/old/thesis").endswith(f" {ADMIN.name} {ADMIN.name}")
     assert campus.read("/srv/lab/physics/a/b/data") == "one\ntwo\n"
     assert not campus.run(["ls", "/srv/board"], check=False).ok
+
+
+def test_what_becomes_read_only_does_so_alone(campus: Machine) -> None:
+    """Nothing that people have made is walked through; that it is writable still is told, with what to do."""
+    campus.run(["mkdir", "/srv/old/sub"], user=HEIDI, cwd="/")
+    campus.put(CONFIG, "shared: [{path: /srv/old, group: physics, existing: take, read_only: true}]\nkernels: []\n")
+    told = apply_as_root(campus)
+    assert told.ok, told
+    assert "note: /srv/old is to be read-only; what is in it already stays as writable as it is" in told.stderr
+    assert not campus.run(["touch", "/srv/old/more"], user=GRACE, cwd="/", check=False).ok
+    campus.run(["touch", "/srv/old/sub/more"], user=GRACE, cwd="/")
+    campus.run("chown -R root /srv/old && chmod -R g-w /srv/old")
+    for path in ("sub/yet more", "sub/more"):
+        assert not campus.run(["tee", f"/srv/old/{path}"], user=GRACE, cwd="/", check=False).ok
+    assert pending(campus) == ""
 
 
 def test_uninstall_leaves_it(campus: Machine) -> None:
@@ -155,4 +179,5 @@ def test_uninstall_leaves_it(campus: Machine) -> None:
     campus.run(["python3", "-m", "installer", "uninstall", "--purge", "--yes"], cwd=CHECKOUT, timeout=300)
     assert campus.read("/srv/lab/physics/a/b/data") == "one\ntwo\n"
     assert campus.read("/srv/old/thesis") == "mine\n"
-    assert facts(campus, "/srv/old") == f"755 {ADMIN.name} {ADMIN.name}"
+    assert facts(campus, "/srv/old") == f"775 {ADMIN.name} {ADMIN.name}"
+    campus.run(["touch", "/srv/old/more"], user=IVAN, cwd="/")

@@ -90,6 +90,18 @@ def test_what_systemd_reads() -> None:
     ]
 
 
+@pytest.mark.parametrize("number", [0.1, 0.29, 0.33, 1.15, 2.07, 4, 1234.56, 4095.99])
+def test_systemd_gets_whole_percents_of_a_cpu(number: float) -> None:
+    assert limits.cpu_quota(cpus(number)) == f"{number:.2f}%".replace(".", "").lstrip("0")
+    assert cpus_written(cpus(number)) == number
+
+
+def test_a_soft_mark_is_never_above_what_the_memory_comes_to() -> None:
+    there = limits.default_of(configured("limits: {default: {memory_soft: 8G}}"))
+    assert there["memory_soft"] == there["memory"] < 8 * G
+    assert limits.default_of(configured("limits: {default: {memory_soft: 1G}}"))["memory_soft"] == 1 * G
+
+
 @pytest.mark.parametrize("text", ["300M", "1G", "1536M", "2T", "unlimited"])
 def test_amounts_are_written_as_they_are_read(text: str) -> None:
     assert size_text(size(text)) == text
@@ -163,13 +175,61 @@ def test_a_file_that_says_nothing_lets_nobody_start(
         limits_helper.set_for(pwd.getpwuid(0))
 
 
-def test_slices_are_known_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for place, name in (("a", "jupyterusers-0.slice"), ("b", "jupyterusers-0.slice.d"), ("b", "other-0.slice.d")):
-        (tmp_path / place / limits_helper.USERS_SLICE / name).mkdir(parents=True)
-    (tmp_path / "a" / limits_helper.USERS_SLICE / "jupyterusers-4294967290.slice").mkdir()
-    monkeypatch.setattr(limits_helper, "CGROUPS", tmp_path / "a")
-    monkeypatch.setattr(limits_helper, "SET_HERE", tmp_path / "b" / limits_helper.USERS_SLICE)
-    assert {name: account.pw_uid for name, account in limits_helper.slices().items()} == {"jupyterusers-0.slice": 0}
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Where slices are, and where systemd keeps what it is told of them; all empty."""
+    there = {name: tmp_path / name for name in ("CGROUPS", "SET_HERE", "SET_FOR_GOOD")}
+    for name, place in there.items():
+        place.mkdir()
+        monkeypatch.setattr(limits_helper, name, place)
+    return there
+
+
+def test_slices_are_known_by_their_names(places: dict[str, Path]) -> None:
+    running = places["CGROUPS"] / limits_helper.USERS_SLICE
+    (running / "jupyterusers-4294967290.slice").mkdir(parents=True)
+    assert limits_helper.slices() == {}
+    told = [(running, ""), (places["SET_HERE"], ".d"), (places["SET_FOR_GOOD"], ".d")]
+    for place, end in told:
+        (place / f"other-0.slice{end}").mkdir()
+        (place / f"jupyterusers-0.slice{end}").mkdir()
+        found = limits_helper.slices()
+        assert {name: account.pw_uid for name, account in found.items()} == {"jupyterusers-0.slice": 0}
+        (place / f"jupyterusers-0.slice{end}").rmdir()
+
+
+def test_what_was_set_by_hand_is_put_away_and_the_rest_of_it_left(
+    places: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read again at the end: before that, a slice would have the default for a moment, be it too little for it."""
+    unit = "jupyterusers-0.slice"
+    here, for_good = (places[name] / f"{unit}.d" for name in ("SET_HERE", "SET_FOR_GOOD"))
+    for path in (
+        here / "50-MemoryMax.conf", here / "50-TasksMaxScale.conf", for_good / "50-MemoryMax.conf",
+        for_good / "50-CPUQuota.conf", for_good / "50-AllowedCPUs.conf", for_good / "mine.conf",
+    ):  # fmt: skip
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    settings = tmp_path / "limits.json"
+    settings.write_text(json.dumps({"default": BASE, "groups": {}, "users": {}}))
+    monkeypatch.setattr(limits_helper, "LIMITS", settings)
+    as_wanted = [f"{name}={value}" for name, value in limits_helper.on_slice(BASE).items() if "USec" not in name]
+    answers = {"show": "\n".join([f"Id={unit}", *as_wanted, "CPUQuotaPerSecUSec=100us", "NeedDaemonReload=no"])}
+    asked: list[str] = []
+
+    def answer(words: list[str]) -> str:
+        asked.append(next(word for word in words if word in {"show", "SetUnitProperties", "daemon-reload"}))
+        return answers.get(asked[-1], "")
+
+    monkeypatch.setattr(limits_helper, "asked", answer)
+    assert limits_helper.differing() == [unit]
+    limits_helper.set_for_all()
+    assert asked == ["show", "SetUnitProperties", "daemon-reload"]
+    assert sorted(path.name for path in here.iterdir()) == ["50-MemoryMax.conf"]
+    assert sorted(path.name for path in for_good.iterdir()) == ["50-AllowedCPUs.conf", "mine.conf"]
+    assert limits_helper.differing() == []
+    limits_helper.set_for_all()
+    assert "daemon-reload" not in asked[3:]
 
 
 # --- what a server sets itself --------------------------------------------------------------------------

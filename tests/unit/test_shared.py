@@ -11,6 +11,7 @@ import pytest
 from installer.commands import shared as looked_at
 from installer.config.models import Config
 from installer.config.shared import SharedDirectory as Entry
+from installer.engine.plan import make_plan
 from installer.features import in_servers
 from installer.features.shared import resources
 from installer.host import acl, files
@@ -59,7 +60,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
 
 
 def directory(path: Path, **more: object) -> SharedDirectory:
-    owned = files.ownership(path.parent)
+    owned = files.ownership(next(place for place in path.parents if place.exists()))
     whose = {"owner": owned.owner, "group": owned.group, "mode": 0o2770, "acl": GROUP_WRITES}
     return SharedDirectory.model_validate({"feature": "shared", "path": path, **whose, **more})
 
@@ -91,6 +92,73 @@ def test_somebody_elses_is_left_unless_told(tmp_path: Path) -> None:
     assert taken.probe() == found
     (tmp_path / "file").touch()
     assert "isn't a directory" in str(directory(tmp_path / "file", take=True).foreign({"mode": "not a directory"}))
+
+
+STRANGERS = "user::rwx,user:12345:rwx,group::---,group:23456:r-x,mask::rwx,other::---"
+
+
+def test_an_acl_of_a_directorys_own_comes_and_goes(tmp_path: Path) -> None:
+    place = tmp_path / "theirs"
+    place.mkdir(mode=0o755)
+    assert acl.access_acl(place) == ""
+    acl.set_access_acl(place, "")
+    assert files.ownership(place).mode == 0o755
+    acl.set_access_acl(place, STRANGERS)
+    assert acl.access_acl(place) == STRANGERS
+    assert files.ownership(place).mode == 0o770
+    # What was the mask isn't the group's then, not for a moment.
+    acl.set_access_acl(place, "")
+    assert acl.access_acl(place) == ""
+    assert files.ownership(place).mode == 0o700
+
+
+def test_nobody_who_is_named_stays_in_what_is_taken(tmp_path: Path) -> None:
+    place = tmp_path / "theirs"
+    place.mkdir()
+    acl.set_access_acl(place, STRANGERS)
+    acl.set_default_acl(place, STRANGERS)
+    taken = directory(place, take=True)
+    found = taken.probe()
+    assert found is not None
+    assert found["ACL"] == STRANGERS
+    taken.realize(found)
+    assert acl.access_acl(place) == ""
+    assert files.ownership(place).mode == 0o2770
+    assert taken.probe() == taken.wanted()
+    # Let in again by hand later on, they are seen; the mode alone would tell nothing.
+    acl.set_access_acl(place, STRANGERS.replace("group::---", "group::rwx"))
+    assert files.ownership(place).mode == 0o2770
+    assert taken.probe() != taken.wanted()
+    taken.realize(taken.probe())
+    assert taken.probe() == taken.wanted()
+    taken.give_back(found)
+    assert taken.probe() == found
+
+
+def test_nobody_gets_in_by_the_default_acl_of_the_directory_above(tmp_path: Path) -> None:
+    acl.set_default_acl(tmp_path, STRANGERS)
+    wished = directory(tmp_path / "lab" / "physics")
+    wished.realize(None)
+    assert wished.probe() == wished.wanted()
+    # Nor can they put something else in its place.
+    assert files.ownership(tmp_path / "lab").mode & 0o022 == 0
+
+
+def test_what_stays_writable_is_told_of(tmp_path: Path) -> None:
+    """Once, and where something becomes other."""
+    place = tmp_path / "lab"
+    assert looked_at.notes(make_plan([directory(place, mode=0o2750)], {})) == []
+    directory(place).realize(None)
+    plan = make_plan([directory(place, mode=0o2750)], {f"shared-directory:{place}": directory(place)})
+    told = looked_at.notes(plan)
+    assert [line.partition(";")[0] for line in told] == [f"{place} is to be read-only"]
+    directory(place, mode=0o2750).realize(None)
+    there = {f"shared-directory:{place}": directory(place, mode=0o2750)}
+    assert looked_at.notes(make_plan([directory(place)], there)) == []
+    assert looked_at.notes(make_plan([], there)) == []
+    place.rmdir()
+    place.touch()
+    assert looked_at.notes(make_plan([directory(place)], there)) == []
 
 
 def test_what_the_config_comes_to() -> None:
