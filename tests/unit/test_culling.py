@@ -18,6 +18,7 @@ from installer.features import in_servers
 from installer.hub.culler import Judge
 from installer.hub.culling import End, Limits, Rules, end_of, groups_of, in_words, read_rules
 from installer.hub.in_server.jobs import Process, read_process, with_jobs
+from installer.hub.in_server.polling import with_all
 
 HOUR = 3600
 RULES = Rules(
@@ -125,6 +126,14 @@ def test_what_servers_are_told() -> None:
         "cull_idle_timeout": 30, "cull_interval": 15, "cull_busy": False, "cull_connected": True
     }  # fmt: skip
     assert short["TerminalManager"] == {"cull_inactive_timeout": HOUR, "cull_interval": 300}
+
+
+def test_what_is_asked_of_kernels_by_the_way_is_added_to_what_the_server_knows() -> None:
+    found = with_all(["status", "usage_request"])
+    assert found[:2] == ["status", "usage_request"]
+    assert {"usage_reply", "create_subshell_request", "delete_subshell_reply", "list_subshell_request"} < set(found)
+    assert len(found) == len(set(found))
+    assert with_all(found) == found
 
 
 def test_groups_of_an_account() -> None:

@@ -18,6 +18,7 @@ from traitlets import Bool, Float
 from traitlets.config import LoggingConfigurable
 
 from installer.hub.in_server.jobs import Computing, own_cgroup, processes, with_jobs
+from installer.hub.in_server.polling import with_all
 
 _READING = ("GET", "HEAD", "OPTIONS")
 _A_LOT = 0.1
@@ -40,6 +41,9 @@ class Watch(LoggingConfigurable):
         self._computing = Computing(cgroup) if cgroup else None
         self._told: datetime | None = None
         self._telling: asyncio.Task[None] | None = None
+        # Kernels that run are culled by this, too, whether or not the server is.
+        kernels = self._settings["kernel_manager"]
+        kernels.untracked_message_types = with_all(kernels.untracked_message_types)
         if not self.spare_open:
             _let_polling_pass()
 
