@@ -22,11 +22,11 @@ pytestmark = pytest.mark.only_on("sid")
 
 PASSWORD = "the password of all of them"
 IDLE, TAB, CELL, JOB, BEHIND, EXEMPT, SLOW = "idle", "tab", "cell", "job", "behind", "exempt", "slow"
-SHOWN = "shown"
-PEOPLE = (IDLE, TAB, CELL, JOB, BEHIND, EXEMPT, SLOW, SHOWN)
+SHOWN, PAGE, READER = "shown", "page", "reader"
+PEOPLE = (IDLE, TAB, CELL, JOB, BEHIND, EXEMPT, SLOW, SHOWN, PAGE, READER)
 """What there is of each one: nothing, a tab that was forgotten, a cell that computes, a job in a terminal, a process
-that computes behind an idle kernel, a word in the config, a group with a time of its own, and an idle kernel whose use
-of the machine a tab goes on showing."""
+that computes behind an idle kernel, a word in the config, a group with a time of its own, an idle kernel whose use of
+the machine a tab goes on showing, and somebody who opens a page, or a file, and does nothing with it."""
 SECONDS = 30
 SERVERS = f"""\
 culler:
@@ -124,14 +124,19 @@ def test_what_is_at_work_is_spared(campus: Machine, tmp_path: Path) -> None:
         showing = begin(campus, stack, SHOWN)
         shown = showing.start_kernel()
         assert "kernel_memory" in usage(showing, shown)
+        opens, reads = begin(campus, stack, PAGE), begin(campus, stack, READER)
+        lab, file = f"/user/{PAGE}/lab", f"/user/{READER}/api/contents/notes.txt"
+        assert reads.api("PUT", file, {"type": "file", "format": "text", "content": "mine"}).is_success
 
         def stopped() -> bool:
             usage(showing, shown)
+            assert opens.send("GET", lab, Accept="text/html,*/*;q=0.8").is_success
+            assert reads.get(f"{file}?type=file&content=1", follow=False).is_success
             return running(campus).isdisjoint({IDLE, TAB, SHOWN})
 
         until("idle servers to be stopped", stopped, 4 * SECONDS, pause=2)
         time.sleep(10)
-        assert running(campus) == {CELL, JOB, BEHIND, EXEMPT, SLOW}
+        assert running(campus) == {CELL, JOB, BEHIND, EXEMPT, SLOW, PAGE, READER}
     said = log(campus)
     for name in (IDLE, TAB, SHOWN):
         assert said.count(f"the server of {name} will be stopped in ") == 1, said
