@@ -48,6 +48,7 @@ c.TerminalManager.cull_inactive_timeout = 0
 c.Watch.spare_open = True
 """
 COMPUTING = "while True: pass"
+WAITING = "sleep 4711"
 OFF = {"ServerApp": {"jpserver_extensions": {"installer.hub.in_server": False}}}
 
 
@@ -91,9 +92,20 @@ def usage(visitor: Visitor, kernel: Kernel) -> str:
 
 
 def running(machine: Machine) -> set[str]:
-    """Whose servers run; by the processes, since what a server has started may outlive it in its scope."""
+    """Whose servers run, by their processes."""
     listed = machine.run(["ps", "-e", "-o", "user:32,args"]).stdout
     return {line.split()[0] for line in listed.splitlines() if "jupyterhub-singleuser" in line}
+
+
+def scopes(machine: Machine) -> set[str]:
+    """Whose scopes there are."""
+    listed = machine.run(["systemctl", "list-units", "--plain", "--no-legend", "jupyter-*.scope"]).stdout
+    return {line.split("-")[1] for line in listed.splitlines()}
+
+
+def left(machine: Machine, name: str) -> str:
+    """The processes of somebody's that only wait, out of every session."""
+    return machine.run(["pgrep", "--uid", name, "--full", "--exact", WAITING], check=False).stdout
 
 
 def log(machine: Machine) -> str:
@@ -120,7 +132,10 @@ def test_what_is_at_work_is_spared(campus: Machine, tmp_path: Path) -> None:
         page.goto(f"https://{SITE}/")
         open_notebook(page, open_lab(page, Person(TAB, PASSWORD)), "Python 3 (ipykernel)")
         run_cell(page, 0, "6 * 7")
-        begin(campus, stack, IDLE)
+        waits = begin(campus, stack, IDLE).start_kernel()
+        waits.run(f"import subprocess; _ = subprocess.Popen({WAITING!r}.split(), start_new_session=True)")
+        waits.close()
+        assert left(campus, IDLE)
         showing = begin(campus, stack, SHOWN)
         shown = showing.start_kernel()
         assert "kernel_memory" in usage(showing, shown)
@@ -137,6 +152,7 @@ def test_what_is_at_work_is_spared(campus: Machine, tmp_path: Path) -> None:
         until("idle servers to be stopped", stopped, 4 * SECONDS, pause=2)
         time.sleep(10)
         assert running(campus) == {CELL, JOB, BEHIND, EXEMPT, SLOW, PAGE, READER}
+        assert not left(campus, IDLE)
     said = log(campus)
     for name in (IDLE, TAB, SHOWN):
         assert said.count(f"the server of {name} will be stopped in ") == 1, said
@@ -173,9 +189,10 @@ def test_kernels_and_terminals_by_themselves(campus: Machine) -> None:
 
 
 def test_age_ends_what_is_at_work_too(campus: Machine) -> None:
-    campus.run(["pkill", "--uid", BEHIND, "--full", COMPUTING], check=False)
+    """And with the server all that was started in it."""
     campus.put(CONFIG, AGE)
     apply(campus, ADMIN)
     until("old servers to be stopped", lambda: running(campus) == {EXEMPT})
+    until("what they have left to end", lambda: scopes(campus) == {EXEMPT})
     assert f"stopping the server of {CELL}: running for " in log(campus)
     assert campus.run(["systemctl", "--failed", "--no-legend", "--plain"]).stdout == ""
