@@ -6,21 +6,18 @@ of the hub, since what is noted of it is its control group, which no other proce
 
 from __future__ import annotations
 
-import pwd
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, ClassVar
 
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port
 from traitlets import Unicode
 
+from installer.hub.control_groups import runs, scope_of
 from installer.hub.starting import NotStarted, have_done, until_it_listens
 
 HELPER_SECONDS = 110
 """Less than the helper's unit gives it."""
-
-CGROUPS = Path("/sys/fs/cgroup")
 
 REASONS = {
     "oom-kill": "it needed more memory than it may have, and was stopped",
@@ -44,7 +41,7 @@ class UnitSpawner(Spawner):  # type: ignore[misc]
     """When that process began (see process_birth): not for this spawner, but for MemberSpawner, should it be next."""
 
     group: str = ""
-    """The server's control group, below CGROUPS."""
+    """The server's control group (see control_groups)."""
 
     ends: ClassVar[dict[tuple[str, str], str]] = {}
     """How servers ended, by person and server, if not in good order: for the next start, whose spawner is another."""
@@ -124,22 +121,3 @@ class UnitSpawner(Spawner):  # type: ignore[misc]
         """Forget the server."""
         super().clear_state()
         self.pid, self.born, self.group = None, None, ""
-
-
-def runs(group: str, pid: int) -> bool:
-    """Whether a process is (still) in a control group. Unlike /proc, that can be seen from inside of the sandbox."""
-    try:
-        return str(pid) in (CGROUPS / group / "cgroup.procs").read_text().split()
-    except OSError:
-        return False
-
-
-def scope_of(username: str, pid: int, users_slice: str) -> str:
-    """The control group that the adopt helper has put a server into; "" where there is none."""
-    try:
-        uid = pwd.getpwnam(username).pw_uid
-    except KeyError:
-        return ""
-    person_slice = f"{users_slice}/{users_slice.removesuffix('.slice')}-{uid}.slice"
-    found = [*(CGROUPS / person_slice).glob(f"jupyter-*-{pid}.scope")]
-    return f"{person_slice}/{found[0].name}" if found else f"{person_slice}/gone.scope"

@@ -17,17 +17,24 @@ usage: jupyterhub-sudo MEDIATOR USERS_SLICE
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 LONGEST_REQUEST = 1 << 20
 READ_SECONDS = 10
 LONGEST_COMPLAINT = 500
 MEDIATOR_SECONDS = 90
 ADOPT_SECONDS = 30.0
+
+CGROUPS = Path("/sys/fs/cgroup")
+PIDS = range(2, 1 << 22)
+"""What can be the number of a process that somebody has started."""
 
 
 class Failed(Exception):  # noqa: N818 - an answer for the hub
@@ -49,7 +56,7 @@ def read_request(connection: socket.socket) -> tuple[str, dict[str, object]]:
     return user, request
 
 
-def run_mediator(mediator: str, user: str, request: dict[str, object]) -> dict[str, object]:
+def run_mediator(mediator: str, user: str, request: dict[str, object]) -> dict[str, Any]:
     """sudospawner's answer; its own complaints, and sudo's, go to this unit's journal."""
     command = ["/usr/bin/sudo", "-n", "-H", "-u", user, "--", mediator]
     try:
@@ -65,34 +72,53 @@ def run_mediator(mediator: str, user: str, request: dict[str, object]) -> dict[s
     return checked(answer)
 
 
-def checked(answer: dict[str, object]) -> dict[str, object]:
+def checked(answer: dict[str, Any]) -> dict[str, Any]:
     """The answer as far as it is what sudospawner says: it runs as the user, who can make it say anything.
 
-    A pid that is no number would have this helper, and then the hub, open a path of the user's choice (/proc/PID/...).
+    A pid that is no number would have the hub open a path of the user's choice (/proc/PID/...), and -1 is everybody.
     """
     if not answer.get("ok"):
         told = {"ok": False, "error": str(answer.get("error", ""))[:LONGEST_COMPLAINT]}
         return {**told, "status": answer["status"]} if type(answer.get("status")) is int else told
     if isinstance(answer.get("alive"), bool):
         return {"ok": True, "alive": answer["alive"]}
-    if type(answer.get("pid")) is int:
+    if type(answer.get("pid")) is int and answer["pid"] in PIDS:
         return {"ok": True, "pid": answer["pid"]}
     raise Failed("sudospawner's answer is malformed")
 
 
-def wait_until_adopted(pid: object, users_slice: str) -> None:
+def wait_until_adopted(user: str, pid: int, users_slice: str) -> None:
     """Return once the server is in its person's slice."""
     deadline = time.monotonic() + ADOPT_SECONDS
-    mark = users_slice.removesuffix(".slice") + "-"
-    while True:
-        try:
-            if mark in Path(f"/proc/{pid}/cgroup").read_text():
-                return
-        except (FileNotFoundError, ProcessLookupError):
-            raise Failed("the server ended at once") from None
+    person_slice = f"{users_slice.removesuffix('.slice')}-{pwd.getpwnam(user).pw_uid}.slice"
+    # Not in /proc, where this account sees nothing of others' processes if it is mounted so (hidepid=2).
+    while not in_scope(CGROUPS / users_slice / person_slice, pid):
+        if not exists(pid):
+            raise Failed("the server ended at once")
         if time.monotonic() > deadline:
             raise Failed(f"the server got no scope of its own within {ADOPT_SECONDS:.0f} s")
         time.sleep(0.02)
+
+
+def in_scope(person_slice: Path, pid: int) -> bool:
+    """Whether a process is in a scope of its own (see adopt_helper), in the control group of a slice."""
+    for scope in person_slice.glob(f"jupyter-*-{pid}.scope"):
+        try:
+            return str(pid) in (scope / "cgroup.procs").read_text().split()
+        except OSError:
+            continue
+    return False
+
+
+def exists(pid: int) -> bool:
+    """Whether there is a process, whosever it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def main() -> None:
@@ -103,7 +129,7 @@ def main() -> None:
             user, request = read_request(connection)
             answer = run_mediator(mediator, user, request)
             if answer.get("ok") and request.get("action") == "spawn":
-                wait_until_adopted(answer["pid"], users_slice)
+                wait_until_adopted(user, answer["pid"], users_slice)
         except Failed as failure:
             answer = {"ok": False, "error": str(failure)}
         except (ValueError, KeyError, TypeError, OSError) as error:

@@ -5,6 +5,7 @@ Run by sudo as the user, once for each request. It speaks sudospawner's protocol
 started but the program beside this one, without the hub's PYTHONPATH; a process that is gone is no error.
 
 In:  {"action": "spawn", "args": [...], "env": {...}} or {"action": "kill", "pid": ..., "signal": ...}    (JSON)
+     or, which sudospawner's hasn't, {"action": "end", "pid": ...}: kill what is left in the scope of that server
 Out: {"ok": true, "pid": ...}, {"ok": true, "alive": ...} or {"ok": false, "error": ...}, and with that, where it is
 the home that doesn't do, {"status": ...}: the one that a server would end with over it
 
@@ -15,11 +16,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal as signals
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 SERVER = "sudospawner-singleuser"
+SLICE = Path("/sys/fs/cgroup/jupyterusers.slice", f"jupyterusers-{os.getuid()}.slice")
+ROUNDS, PAUSE = 100, 0.03
+"""How often what is left is killed, which may start something else meanwhile, and seconds in between."""
 
 
 def kill(pid: int, signal: int) -> dict[str, object]:
@@ -30,6 +37,30 @@ def kill(pid: int, signal: int) -> dict[str, object]:
         # Gone, or its number has gone to another's: either way, the server isn't there any more.
         return {"ok": True, "alive": False}
     return {"ok": True, "alive": True}
+
+
+def end(pid: int) -> dict[str, object]:
+    """Kill what a server has left behind in its scope, and say whether there is anything all the same."""
+    for _ in range(ROUNDS):
+        left = in_scope(pid)
+        if not left:
+            return {"ok": True, "alive": False}
+        for each in left:
+            # It may have ended, or be a program that changes users: that is not this user's to kill.
+            with suppress(OSError):
+                os.kill(each, signals.SIGKILL)
+        time.sleep(PAUSE)
+    return {"ok": True, "alive": True}
+
+
+def in_scope(pid: int) -> list[int]:
+    """What is in the scope that a server had to itself (see adopt_helper)."""
+    found: list[int] = []
+    for scope in SLICE.glob(f"jupyter-*-{pid}.scope"):
+        with suppress(OSError):
+            found += [int(word) for word in (scope / "cgroup.procs").read_text().split()]
+    # 0 is a process that can't be seen from here, and to kill(2) something else.
+    return [each for each in found if each]
 
 
 def become(program: str, arguments: list[str], env: dict[str, str], failure: int) -> NoReturn:
@@ -74,7 +105,7 @@ def main() -> None:
         sys.stdout.write(str(__doc__))
         return
     request = json.load(sys.stdin)
-    action = {"kill": kill, "spawn": spawn}[request.pop("action")]
+    action = {"kill": kill, "spawn": spawn, "end": end}[request.pop("action")]
     json.dump(action(**request), sys.stdout)  # type: ignore[operator]
     sys.stdout.flush()
 

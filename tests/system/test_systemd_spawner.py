@@ -96,6 +96,17 @@ def environment_of(machine: Machine, pid: str) -> dict[str, str]:
     return {name: value for name, _, value in (word.partition("=") for word in words) if name}
 
 
+def hide_processes(machine: Machine) -> None:
+    """Mount /proc as guides to hardening have it: everybody sees processes of their own, and no others."""
+    machine.run(["mount", "-o", "remount,hidepid=2", "/proc"])
+    assert not machine.run(["test", "-e", "/proc/1"], user=HUB, cwd="/", check=False).ok
+
+
+def stop_server(visitor: Visitor) -> None:
+    assert visitor.api("DELETE", f"/hub/api/users/{visitor.name}/server").status_code in {202, 204}
+    until("it to stop", lambda: not visitor.hub_user()["servers"])
+
+
 def start(user: str, **more: object) -> dict[str, object]:
     return {"action": "start", "user": user, "server": "", "environment": {}, "arguments": [], **more}
 
@@ -353,6 +364,15 @@ def test_member_without_a_shell_has_notebooks(campus: Machine) -> None:
         assert nora.start_kernel().run("6 * 7") == "42"
 
 
+def test_server_starts_where_processes_are_hidden(campus: Machine, lin: Visitor) -> None:
+    hide_processes(campus)
+    stop_server(lin)
+    lin.start_server()
+    campus.run(["systemctl", "restart", "jupyterhub.service"])
+    assert lin.hub_user()["servers"][""]["ready"]
+    assert lin.start_kernel().run("6 * 7") == "42"
+
+
 @pytest.mark.parametrize(("unit", "most"), [("jupyterhub.service", 1.5), ("jupyterhub-start@1.service", 2.0)])
 def test_unit_is_as_closed_as_it_can_be(campus: Machine, unit: str, most: float) -> None:
     assert exposure(campus, unit) <= most
@@ -369,7 +389,13 @@ def test_back_to_sudo_while_a_server_runs(campus: Machine, lin: Visitor) -> None
     assert SERVICE in units(campus)
     assert lin.hub_user()["servers"][""]["ready"]
     assert not campus.run(["test", "-e", SOCKET], check=False).ok
-    assert lin.api("DELETE", f"/hub/api/users/{LIN}/server").status_code in {202, 204}
-    until("it to stop", lambda: SERVICE not in units(campus))
+    stop_server(lin)
+    until("the service to be gone", lambda: SERVICE not in units(campus))
     lin.start_server()
     assert [unit for unit in units(campus) if unit.startswith("jupyter-lin-")]
+    hide_processes(campus)
+    stop_server(lin)
+    lin.start_server()
+    campus.run(["systemctl", "restart", "jupyterhub.service"])
+    assert lin.hub_user()["servers"][""]["ready"]
+    assert lin.start_kernel().run("6 * 7") == "42"

@@ -8,6 +8,7 @@ import os
 import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -18,6 +19,7 @@ from installer.features import in_servers
 from installer.hub.culler import Judge
 from installer.hub.culling import End, Limits, Rules, end_of, groups_of, in_words, read_rules
 from installer.hub.in_server.jobs import Process, read_process, with_jobs
+from installer.hub.in_server.polling import is_page, is_use_of_api, with_all
 
 HOUR = 3600
 RULES = Rules(
@@ -125,6 +127,56 @@ def test_what_servers_are_told() -> None:
         "cull_idle_timeout": 30, "cull_interval": 15, "cull_busy": False, "cull_connected": True
     }  # fmt: skip
     assert short["TerminalManager"] == {"cull_inactive_timeout": HOUR, "cull_interval": 300}
+
+
+def test_what_is_asked_of_kernels_by_the_way_is_added_to_what_the_server_knows() -> None:
+    found = with_all(["status", "usage_request"])
+    assert found[:2] == ["status", "usage_request"]
+    assert {"usage_reply", "create_subshell_request", "delete_subshell_reply", "list_subshell_request"} < set(found)
+    assert len(found) == len(set(found))
+    assert with_all(found) == found
+
+
+@pytest.mark.parametrize(
+    ("request_line", "use"),
+    [
+        ("PUT api/contents/a.ipynb", True),
+        ("POST api/kernels", True),
+        ("DELETE api/sessions/1", True),
+        ("GET api/contents/a.ipynb?type=notebook&content=1", True),
+        ("GET api/contents/a/b.txt?type=file&format=text", True),
+        # Whether it has changed.
+        ("GET api/contents/a.ipynb?type=notebook&content=0&hash=1", False),
+        ("HEAD api/contents/a.ipynb?type=notebook", False),
+        # What an open tab does all the time.
+        ("GET api/contents/?content=1", False),
+        ("GET api/contents/folder?content=1&type=directory", False),
+        ("GET api/kernels", False),
+        ("GET api/sessions?type=notebook", False),
+        ("GET api/metrics/v1/kernel_usage/get_usage/1", False),
+        ("PUT lab/api/workspaces/default", False),
+        ("GET lab/api/settings?type=file", False),
+    ],
+)
+def test_what_of_the_api_a_person_uses(request_line: str, use: bool) -> None:
+    method, _, address = request_line.partition(" ")
+    path, _, query = address.partition("?")
+    arguments = {name: [value.encode()] for name, value in parse_qsl(query)}
+    assert is_use_of_api(method, f"/user/ada/{path}", "/user/ada/", arguments) is use
+
+
+@pytest.mark.parametrize(
+    ("method", "accepted", "page"),
+    [
+        ("GET", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", True),
+        ("GET", "*/*", False),
+        ("GET", "image/avif,image/webp,*/*;q=0.8", False),
+        ("GET", "", False),
+        ("HEAD", "text/html", False),
+    ],
+)
+def test_what_is_the_opening_of_a_page(method: str, accepted: str, page: bool) -> None:
+    assert is_page(method, accepted) is page
 
 
 def test_groups_of_an_account() -> None:

@@ -119,11 +119,36 @@ def test_a_bad_request_is_refused(line: bytes) -> None:
         request(line)
 
 
-def test_a_process_that_is_gone_was_not_adopted() -> None:
+ROOTS = "jupyterusers.slice/jupyterusers-0.slice"
+"""What a slice of root's would be; root has none."""
+
+
+def test_a_process_that_is_gone_was_not_adopted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sudo_helper, "CGROUPS", tmp_path)
     gone = subprocess.Popen(["true"])
     gone.wait()
     with pytest.raises(sudo_helper.Failed, match="ended at once"):
-        sudo_helper.wait_until_adopted(gone.pid, "jupyterusers.slice")
+        sudo_helper.wait_until_adopted("root", gone.pid, "jupyterusers.slice")
+
+
+def test_a_process_is_adopted_once_it_is_in_its_scope(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sudo_helper, "CGROUPS", tmp_path)
+    monkeypatch.setattr(sudo_helper, "ADOPT_SECONDS", 0.1)
+    pid = os.getpid()
+    scope = tmp_path / ROOTS / f"jupyter-a\\x40b-{pid}.scope"
+    scope.mkdir(parents=True)
+    for procs in ("", f"1{pid}\n"):
+        (scope / "cgroup.procs").write_text(procs)
+        with pytest.raises(sudo_helper.Failed, match="no scope of its own"):
+            sudo_helper.wait_until_adopted("root", pid, "jupyterusers.slice")
+    (scope / "cgroup.procs").write_text(f"1\n{pid}\n")
+    sudo_helper.wait_until_adopted("root", pid, "jupyterusers.slice")
+
+
+@pytest.mark.parametrize("pid", [True, "7", 7.0, None, 0, -1, 1, 1 << 22])
+def test_what_is_no_process_is_no_answer(pid: object) -> None:
+    with pytest.raises(sudo_helper.Failed, match="malformed"):
+        sudo_helper.checked({"ok": True, "pid": pid})
 
 
 # --- the stub sudospawner starts -------------------------------------------------------------------

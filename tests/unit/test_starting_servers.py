@@ -17,11 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from installer.hub import control_groups
+from installer.hub.control_groups import left_by, runs
 from installer.hub.failure_lines import OneLine, leave_out_homes
 from installer.hub.home_trouble import unusable
 from installer.hub.homes import RUNTIME, Trouble, trouble
-from installer.hub.unit_spawner import runs
-from installer.libexec import adopt_helper, start_helper
+from installer.libexec import adopt_helper, start_helper, sudospawner_mediator
 
 ROOT = Path(__file__).parents[2]
 MEDIATOR = ROOT / "installer" / "libexec" / "sudospawner_mediator.py"
@@ -191,6 +192,25 @@ def test_a_process_that_is_gone_is_not_alive(programs: Path) -> None:
     assert mediate(programs, {"action": "kill", "pid": gone.pid, "signal": 15}) == {"ok": True, "alive": False}
 
 
+def test_what_a_server_has_left_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sudospawner_mediator, "SLICE", tmp_path)
+    for pid in (7, 17):
+        (tmp_path / f"jupyter-a\\x40b-{pid}.scope").mkdir()
+    with subprocess.Popen(["sleep", "60"]) as theirs, subprocess.Popen(["sleep", "60"]) as anothers:
+        here = tmp_path / "jupyter-a\\x40b-7.scope" / "cgroup.procs"
+        here.write_text(f"0\n{theirs.pid}\n")
+        (tmp_path / "jupyter-a\\x40b-17.scope" / "cgroup.procs").write_text(f"{anothers.pid}\n")
+        monkeypatch.setattr(time, "sleep", lambda _: here.write_text("") if theirs.wait() else None)
+        assert sudospawner_mediator.end(7) == {"ok": True, "alive": False}
+        assert theirs.returncode == -signal.SIGKILL
+        assert anothers.poll() is None
+        anothers.kill()
+
+
+def test_nothing_is_left_of_a_scope_that_is_gone(programs: Path) -> None:
+    assert mediate(programs, {"action": "end", "pid": 1 << 21}) == {"ok": True, "alive": False}
+
+
 # --- homes ---------------------------------------------------------------------------------------------
 
 
@@ -322,3 +342,15 @@ def test_a_process_is_in_its_own_control_group_alone() -> None:
     group = Path("/proc/self/cgroup").read_text().rpartition(":")[2].strip().lstrip("/")
     assert not runs("no/such.group", os.getpid())
     assert not runs(group, 1 << 30)
+
+
+def test_what_a_server_has_left_is_in_its_scope_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_groups, "CGROUPS", tmp_path)
+    (tmp_path / "cgroup.procs").write_text("1\n")
+    (tmp_path / "a.scope").mkdir()
+    procs = tmp_path / "a.scope" / "cgroup.procs"
+    for text, left in (("", False), ("7\n", False), ("7\n8\n", False), ("8\n", True)):
+        procs.write_text(text)
+        assert left_by(7, "a.scope") is left
+    assert not left_by(7, "gone.scope")
+    assert not left_by(7, "")

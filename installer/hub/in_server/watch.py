@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jupyter_server._tz import utcnow
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from traitlets import Bool, Float
 from traitlets.config import LoggingConfigurable
 
 from installer.hub.in_server.jobs import Computing, own_cgroup, processes, with_jobs
+from installer.hub.in_server.polling import is_page, is_use_of_api, with_all
 
-_READING = ("GET", "HEAD", "OPTIONS")
 _A_LOT = 0.1
 """Of one processor: what an idle kernel, or a language server, stays well below."""
 
@@ -40,8 +40,11 @@ class Watch(LoggingConfigurable):
         self._computing = Computing(cgroup) if cgroup else None
         self._told: datetime | None = None
         self._telling: asyncio.Task[None] | None = None
+        # Kernels that run are culled by this, too, whether or not the server is.
+        kernels = self._settings["kernel_manager"]
+        kernels.untracked_message_types = with_all(kernels.untracked_message_types)
         if not self.spare_open:
-            _let_polling_pass()
+            _count_what_people_do()
 
     @property
     def _server(self) -> Any:  # noqa: ANN401 - Jupyter's
@@ -116,17 +119,25 @@ def _shells(terminals: Mapping[str, Any]) -> dict[str, int]:
     return {name: terminal.ptyproc.pid for name, terminal in terminals.items()}
 
 
-def _let_polling_pass() -> None:
-    """Have what an open tab asks the server's API all the time not count as activity.
+def _count_what_people_do() -> None:
+    """Have what an open tab asks the server all the time not count as activity, and the opening of pages count.
 
-    JupyterLab reads kernels, terminals and directories every ten seconds, and each time writes down how it looks
-    (lab/api/workspaces), changed or not. What a person does comes to a request of another kind, or to a kernel.
+    Jupyter's server goes by its API alone, and takes each request to it for activity.
     """
     count = APIHandler.update_api_activity
 
     def update_api_activity(handler: APIHandler) -> None:
-        looks = handler.request.path.startswith(f"{handler.base_url}lab/api/")
-        if handler.request.method not in _READING and not looks:
+        request = handler.request
+        if is_use_of_api(request.method, request.path, handler.base_url, request.query_arguments):
             count(handler)
 
+    def on_finish(handler: JupyterHandler) -> None:
+        # Who isn't logged in has only been sent to the hub.
+        known = getattr(handler, "_jupyter_current_user", None) is not None
+        request = handler.request
+        page = is_page(request.method, request.headers.get("Accept", ""))
+        if known and page and not isinstance(handler, APIHandler):
+            handler.settings["page_last_activity"] = utcnow()
+
     APIHandler.update_api_activity = update_api_activity
+    JupyterHandler.on_finish = on_finish
