@@ -58,7 +58,9 @@ def main(argv: list[str] | None = None) -> int:
         output.complain(problem)
         return problem.exit_code
     except KeyboardInterrupt:
-        output.complain(Problem("interrupted; nothing was changed", "run the same command again"))
+        # That nothing was changed is more than is known here: a collection, say, may have removed something by then.
+        hint = "run the same command again: it goes on from what there is"
+        output.complain(Problem("interrupted before it came to its end", hint))
         return ExitCode.FAILED
     except BrokenPipeError:
         # Nobody reads on; nor shall Python try to write the rest, and complain, at its end.

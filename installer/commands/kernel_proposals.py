@@ -6,6 +6,7 @@ an apply with the edited config would have led to. `builder` is how the builder 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from installer.commands.kernel_situation import KernelSituation, former_lock, in_use
 from installer.config import edit
 from installer.host import paths
-from installer.host.errors import Conflict, Problem
+from installer.host.errors import Problem
 from installer.kernels import revisions
 from installer.kernels.lock import Lock
 from installer.kernels.recipe import name_of
-from installer.kernels.request import KernelRequest, as_written, specs_with
+from installer.kernels.request import KernelRequest, as_written, read_requests, specs_with
 from installer.kernels.requirements import requirement_name, requirements_with
+from installer.kernels.taken import refuse_taken
 from installer.kernels.worker import Gate
 
 if TYPE_CHECKING:
@@ -79,7 +81,8 @@ def add(
         )
     if _is_there(request) and changed.config == situation.config:
         return None
-    _refuse_taken(request)
+    read_requests(changed.config)  # another of the config's may be to have that kernelspec, and not be built yet
+    refuse_taken(request)
     return _proposal(changed, request, reason="add", report=report, builder=builder)
 
 
@@ -131,10 +134,7 @@ def update(
 ) -> Proposal:
     """The kernel with the newest of everything, or of some packages, that fits. Raises Problem."""
     entry = _own_entry(situation, name, locked_too=True)
-    if python is not None:
-        entry["packages"] = list(specs_with(entry.get("packages", ()), [f"python={python}"]))
-    changed = _edited(situation, entry)
-    request = changed.request(name)
+    request = situation.request(name)
     if request.lock is not None:
         raise Problem(
             f"the kernel {name!r} is made from a lock, which says every package's version",
@@ -144,17 +144,31 @@ def update(
 
     there = former_lock(request)
     known = {*(record.name for record in there.records), *pip_versions(there.pip)} if there else set()
+    for package in packages:
+        if name_of(package) != package.strip().lower():
+            raise Problem(
+                f"{package!r} says more than a package's name, and an update is to the newest version that fits",
+                f"ask for a version of it: installer kernel install {name} {shlex.quote(package)}",
+            )
     unknown = [package for package in packages if not known & {name_of(package), requirement_name(package)}]
     if unknown:
         raise Problem(
             f"{unknown[0]} is not a package of the kernel {name!r}",
             f"add it: installer kernel install {name} {unknown[0]}",
         )
+    if python is not None:
+        if "python" not in {*known, *map(name_of, request.packages)}:
+            raise Problem(
+                f"the kernel {name!r} has no Python to be of another version",
+                f"leave `--python` out; to have one added: installer kernel install {name} python={python}",
+            )
+        entry["packages"] = list(specs_with(entry.get("packages", ()), [f"python={python}"]))
+    changed = _edited(situation, entry)
     everything = not packages or python is not None
     words = [*packages, *([f"--python {python}"] if python else [])]
     free = known if everything else packages
     reason = " ".join(["update", *words])
-    return _proposal(changed, request, reason=reason, free=free, report=report, builder=builder)
+    return _proposal(changed, changed.request(name), reason=reason, free=free, report=report, builder=builder)
 
 
 def _is_there(request: KernelRequest) -> bool:
@@ -215,16 +229,3 @@ def _whence(situation: KernelSituation, name: str, package: str) -> str:
 def refuse_bad_name(situation: KernelSituation, name: str) -> None:
     """Refuse a name that no kernel can have, before anything is called by it. Raises ConfigProblem."""
     situation.with_text(edit.with_kernel(situation.text, name))
-
-
-def _refuse_taken(request: KernelRequest) -> None:
-    """Refuse a kernelspec's name that somebody else uses: which of the two people got would be a matter of luck."""
-    # Ours comes first on the path that servers are given, and is meant to be in place of the server's own python3.
-    for directory in (paths.KERNELSPECS, *paths.OTHER_KERNELSPECS):
-        place = directory / request.kernelspec
-        ours = directory == paths.KERNELSPECS and revisions.linked(request.kernelspec) is not None
-        if (place.exists() or place.is_symlink()) and not ours:
-            raise Conflict(
-                f"{place} is there already: a kernelspec {request.kernelspec!r} that isn't ours",
-                "give the kernel another name, or remove that one: jupyter kernelspec remove",
-            )

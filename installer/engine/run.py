@@ -83,7 +83,7 @@ def _kept(
 ) -> Generation:
     """Keep what there is now as the generation after the previous one; or as that, if a killed run had kept it."""
     resources = (*request.rest, *numbered([resource.settled() for resource in request.desired]))
-    missing = {**_of_the_rest(previous, request), **degraded}
+    missing = {**_of_the_rest(store, previous, request), **degraded}
     if previous is not None and plan.empty and (previous.config, previous.resources) == (request.config, resources):
         generation = previous.model_copy(update={"degraded": missing})
     else:
@@ -105,12 +105,13 @@ def _kept(
     return generation
 
 
-def _of_the_rest(previous: Generation | None, request: Request) -> dict[str, str]:
-    """What was degraded before, of that which a run for a part has not looked at."""
+def _of_the_rest(store: Store, previous: Generation | None, request: Request) -> dict[str, str]:
+    """What was degraded before, of that which a run for a part has not looked at; what it takes away is not."""
     if previous is None or not request.rest:
         return {}
-    mine = {resource.key for resource in request.desired}
-    return {key: reason for key, reason in previous.degraded.items() if key not in mine}
+    kinds = {key.partition(":")[0] for key in previous.degraded}
+    rest = {store.restored(entry).key for entry in request.rest if entry["kind"] in kinds}
+    return {key: reason for key, reason in previous.degraded.items() if key in rest}
 
 
 def _undo(store: Store, previous: Generation | None, plan: Plan, reporter: Reporter, failure: BaseException) -> None:

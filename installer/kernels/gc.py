@@ -29,6 +29,8 @@ def collect(name: str, *, keep: int = revisions.KEPT) -> list[Path]:
     used = in_use(candidates)
     gone = [prefix for prefix in candidates if prefix not in used]
     for prefix in gone:
+        # First of all: what is half removed when the machine dies must be nothing that a rollback goes to.
+        revisions.condemn(prefix)
         environment.discard(prefix, name)
     if not any(revisions.directories(name)) and linked is None:
         remove_tree(paths.KERNELS / name, ignore_errors=True)

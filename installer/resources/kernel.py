@@ -12,6 +12,7 @@ from installer.host.errors import Problem
 from installer.kernels import build, revisions, sandbox
 from installer.kernels import saved as restored
 from installer.kernels.request import KernelRequest
+from installer.kernels.taken import refuse_hiding
 from installer.kernels.worker import one_builder
 
 log = logging.getLogger(__name__)
@@ -70,13 +71,16 @@ class Kernel(Resource):
     def realize(self, before: Attributes | None) -> None:
         """Solve with what there is now kept as far as may be, build where that revision isn't there, and switch."""
         prefix = self._made()
-        for other in _others(self.name, self.request.kernelspec):
-            (paths.KERNELSPECS / other).unlink(missing_ok=True)
+        for other in _links(self.name):
+            if other != self.request.kernelspec:
+                (paths.KERNELSPECS / other).unlink(missing_ok=True)
         revisions.switch(self.request.kernelspec, prefix, self.reason)
         restored.forget(self.name)
 
     def _made(self) -> Path:
         """A complete revision: the one that a backup has brought, the one that is pinned, or one that fits."""
+        if self.revision is None:
+            refuse_hiding(self.request)
         saved = restored.saved(self.name)
         if saved is not None and saved.is_for(self.request, self.revision):
             prefix = revisions.place(self.name, saved.revision)
@@ -119,9 +123,8 @@ class Kernel(Resource):
 
     def remove(self) -> None:
         """Take it out of sight. Its revisions stay, for a way back, until they are collected (see `kernels.gc`)."""
-        for kernelspec in {self.request.kernelspec, *_others(self.name, self.request.kernelspec)}:
-            if revisions.linked(kernelspec) is not None:
-                (paths.KERNELSPECS / kernelspec).unlink(missing_ok=True)
+        for kernelspec in _links(self.name):
+            (paths.KERNELSPECS / kernelspec).unlink(missing_ok=True)
         restored.forget(self.name)
 
     def content(self) -> str | None:
@@ -135,10 +138,10 @@ class Kernel(Resource):
         return _told(known.request) if known else None
 
 
-def _others(name: str, kernelspec: str) -> list[str]:
-    """Kernelspecs by which a kernel went before (its recipe had another name, say)."""
+def _links(name: str) -> list[str]:
+    """Kernelspecs by which a kernel goes, or went before (its recipe had another name, say)."""
     there = (entry.name for entry in paths.KERNELSPECS.iterdir()) if paths.KERNELSPECS.is_dir() else iter(())
-    links = ((entry, revisions.linked(entry)) for entry in there if entry != kernelspec)
+    links = ((entry, revisions.linked(entry)) for entry in there)
     return [entry for entry, prefix in links if prefix is not None and prefix.parent.name == name]
 
 

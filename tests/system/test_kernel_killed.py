@@ -189,6 +189,25 @@ def test_an_update(campus: Machine) -> None:
     kernel(campus, "remove", "new")
 
 
+# --- a removal --------------------------------------------------------------------------------------
+
+
+@pytest.mark.only_on("sid")
+def test_a_removal(campus: Machine) -> None:
+    """What is half removed is no revision any more, and the next command removes the rest."""
+    text = config(campus)
+    kernel(campus, "add", "new", "--recipe", TINY)
+    kernel(campus, "install", "new", "large")
+    killed(
+        campus, (SYSTEMD_RUN, f"'rm', '--recursive', '--force', '--', '{paths.KERNELS}/new/", "after"), "remove", "new"
+    )
+    assert config(campus) == text
+    assert len(campus.run(f"ls -d {paths.KERNELS}/new/*/.complete").stdout.split()) == 1
+    kernel(campus, "gc")
+    assert campus.run(f"ls {paths.KERNELS}").stdout.split() == [SMALL, TINY]
+    settled(campus)
+
+
 # --- while others work for it -----------------------------------------------------------------------
 
 

@@ -199,6 +199,7 @@ def test_what_was_not_added_can_not_be_taken_out(host: Machine) -> None:
     assert "requests needs it" in refused(host, "uninstall", SMALL, "urllib3")
     assert "it isn't in it" in refused(host, "uninstall", SMALL, "numpy")
     assert "not a conda package of the kernel" in refused(host, "update", SMALL, "numpy")
+    assert "kernel install small 'requests<2.32'" in refused(host, "update", SMALL, "requests<2.32")
 
 
 def test_another_python(host: Machine, suite: str) -> None:
@@ -249,6 +250,11 @@ def test_going_back_to_what_the_config_no_longer_leads_to_pins_it(host: Machine)
     assert revision(host) == first
     assert first in config(host)
     settled(host)
+    # So it is when it has to be made anew.
+    kernel(host, "rebuild", SMALL)
+    assert revision(host) not in {first, other}
+    assert f"revision: {revision(host)}" in config(host)
+    settled(host)
     # To choose anew is to be pinned no more.
     kernel(host, "update", SMALL)
     assert "revision" not in config(host)
@@ -290,6 +296,9 @@ def test_a_kernel_from_an_environment_file_and_its_end(host: Machine) -> None:
     settled(host)
     with computing(host, "theirs") as person:
         person.run("thesis = 'nearly done'")
+        # Whoever tidied up has removed what it was made from.
+        host.run(["rm", f"{paths.KERNEL_RECIPES}/theirs.yml"])
+        assert "theirs.yml" in refused(host, "show", "theirs", code=2)
         told = kernel(host, "remove", "theirs").stdout
         assert "still in use" in told
         assert config(host) == before

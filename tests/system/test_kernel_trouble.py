@@ -115,6 +115,7 @@ def test_packages_that_can_not_be_had(host: Machine) -> None:
     error = refused(host, "install", TINY, "old", "tiny>=2")
     assert "don't fit together" in error
     assert "tiny <2" in error
+    assert "has no Python" in refused(host, "update", TINY, "--python", "3.13")
     for spec in ("tiny>=", "=1", "--prefix", "ti ny=1=2=3=4", "tiny\nother", "https://example.org/tiny.conda"):
         refused(host, "install", TINY, "--", spec, code=1 if spec in {"tiny>=", "ti ny=1=2=3=4"} else 2)
 
@@ -130,15 +131,22 @@ def test_pip_requirements_that_can_not_be_had(host: Machine) -> None:
 
 
 def test_a_name_that_somebody_else_uses(host: Machine) -> None:
+    text = config(host)
     for directory in (paths.KERNELSPECS, *paths.OTHER_KERNELSPECS):
         place = f"{directory}/theirs"
         host.put(f"{place}/kernel.json", "{}")
         try:
             error = refused(host, "add", "theirs", "--recipe", TINY)
             assert f"{place} is there already" in error
+            host.put(CONFIG, edit.with_kernel(text, {"name": "theirs", "recipe": TINY}))
+            result = apply_as_root(host)
+            assert result.code == (1 if directory == paths.KERNELSPECS else 3), result
+            assert f"{place} is there already" in result.output
             assert host.read(f"{place}/kernel.json") == "{}"
         finally:
+            host.put(CONFIG, text)
             host.run(["rm", "-r", place])
+    assert apply_as_root(host).ok
     assert "made in another way" in refused(host, "add", TINY, "--recipe", "python")
 
 
@@ -436,6 +444,10 @@ def test_one_bad_kernel_leaves_the_others(host: Machine) -> None:
             SMALL: "ready", TINY: "ready", "bad": "pending", "good": "ready",
         }  # fmt: skip
         kernel(host, "check", "good")
+        kernel(host, "remove", "bad")
+        assert {line["name"]: line["state"] for line in asked(host, "list")} == {
+            SMALL: "ready", TINY: "ready", "good": "ready",
+        }  # fmt: skip
     finally:
         host.put(CONFIG, text)
         assert apply_as_root(host).ok

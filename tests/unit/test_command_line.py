@@ -52,6 +52,21 @@ def test_a_mistake_of_ours_is_two_lines_and_a_report(
     assert "RuntimeError: one line" in report.read_text()
 
 
+def test_interrupted_it_claims_nothing_that_it_can_not_know(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plan, "look", interrupted)
+    monkeypatch.setattr("installer.host.interruption.listen", lambda: None)
+    assert main.main(["plan"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: interrupted before it came to its end",
+        "hint: run the same command again: it goes on from what there is",
+    ]
+
+
 def test_what_looks_like_an_emoji_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     output.out.print("jupyter:x:999:")
     assert capsys.readouterr().out == "jupyter:x:999:\n"

@@ -11,7 +11,7 @@ import pytest
 from installer.config.models import Config
 from installer.host import files, paths
 from installer.host.errors import Problem
-from installer.kernels import engine, gc, revisions
+from installer.kernels import engine, environment, gc, revisions
 from installer.kernels.build import revision_id
 from installer.kernels.differences import Difference, differences
 from installer.kernels.lock import Lock, LockFile
@@ -208,6 +208,22 @@ def test_of_a_kernel_that_is_removed_nothing_stays() -> None:
     (paths.KERNELSPECS / "ir").unlink()
     assert gc.collect("r", keep=0) == [prefix]
     assert not (paths.KERNELS / "r").exists()
+
+
+def test_what_is_half_removed_is_nothing_to_go_back_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C or the machine's end in the middle of it; whoever has the lock next removes the rest."""
+
+    def interrupted(_place: Path) -> None:
+        raise KeyboardInterrupt
+
+    revision(IDS[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(environment, "remove_tree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            gc.collect("r", keep=0)
+    assert revisions.complete_ones("r") == []
+    gc.discard_incomplete("r")
+    assert not revisions.place("r", IDS[0]).exists()
 
 
 def test_cached_packages_stay_as_long_as_a_revision_was_made_of_them(
