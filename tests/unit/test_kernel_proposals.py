@@ -66,7 +66,7 @@ def built(situation: KernelSituation, name: str, *packages: str) -> None:
 
 
 def add(situation: KernelSituation, **entry: object) -> Proposal | None:
-    return kernel_proposals.add(situation, entry, default=False, report=print, builder=sandbox.run)
+    return kernel_proposals.add(situation, entry, default=False, replace=False, report=print, builder=sandbox.run)
 
 
 def update(situation: KernelSituation, name: str, *packages: str, python: str | None = None) -> Proposal:
