@@ -168,6 +168,26 @@ def test_account_that_is_there_is_let_in(campus: Machine) -> None:
     assert "/home/edsger is there already" in refused(campus, "add", person.name)
 
 
+def test_nobody_inherits_what_somebody_left(campus: Machine) -> None:
+    """A home, files elsewhere, and the uid that all of that is of; nor that of an account that was deleted by hand."""
+    user(campus, "add", "leaver")
+    uid = int(campus.run(["id", "-u", "leaver"]).stdout)
+    campus.run("echo mine >/home/leaver/notes; echo mine >/srv/leavers")
+    campus.run("chown leaver: /home/leaver/notes /srv/leavers && chmod 600 /srv/leavers")
+    assert "the home stays" in user(campus, "remove", "leaver").stdout
+    user(campus, "add", "comer")
+    assert int(campus.run(["id", "-u", "comer"]).stdout) > uid
+    for file in ("/home/leaver/notes", "/srv/leavers"):
+        assert not campus.run(["cat", file], user="comer", check=False).ok
+    campus.run("rm -r /home/leaver && userdel comer")
+    user(campus, "add", "later")
+    assert int(campus.run(["id", "-u", "later"]).stdout) > uid + 1
+    retired = campus.read("/var/lib/jupyterhub-installer/retired-uids").split()
+    assert str(uid) in retired
+    user(campus, "remove", "later", "--delete-home")
+    campus.run(["rm", "-r", "/home/comer", "/srv/leavers"])
+
+
 def test_password_comes_from_a_file_or_a_pipe(campus: Machine) -> None:
     assert "password" not in user(campus, "add", "pipe", "--password-file", "-", stdin=f"{PASSWORD}\n").stdout
     assert logs_in(campus, "pipe", PASSWORD)
