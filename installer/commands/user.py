@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.commands import allowed, native_people, user_hub, user_lists, user_mentions
+from installer.commands import allowed, native_people, part, user_hub, user_lists, user_mentions
 from installer.commands import user_accounts as accounts
-from installer.commands.situation import look, seen
-from installer.config.load import load_file
+from installer.commands.situation import unchecked
 from installer.engine.executor import Reporter
 from installer.host import paths
 from installer.host.errors import Problem, UsageProblem
@@ -86,7 +85,7 @@ def disable(name: str) -> bool:
 
 
 def _refuse_first_admin(name: str) -> None:
-    if name == look().site.admin.name:
+    if name == unchecked().site.admin.name:
         raise Problem(
             f"{name} is the hub's first admin, whom every apply lets in",
             "leave the account, and give it another password: installer user reset-password",
@@ -154,11 +153,11 @@ def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, d
         accounts.existing(name)
         _refuse_first_admin(name)
         has_home = accounts.checked_home(person) if wanted else person.home.exists()
-    # An admin who is named there is made anew when the hub starts; limits for nobody are refused. Read as it is: what
-    # is said there of an account that was deleted by hand is to go as well.
-    situation = seen(load_file(paths.CONFIG_FILE))
+    # An admin who is named there is made anew when the hub starts; limits for nobody are refused. Unchecked: what is
+    # said there of an account that was deleted by hand is to go as well.
+    situation = unchecked()
     without = user_mentions.given(situation, accounts.checked_name(name), None)
-    struck = user_mentions.bring_about(situation, without, f"user {name}: removed", by, told)
+    struck = user_mentions.bring_about(situation, user_mentions.edit_of(without, f"user {name}: removed", by), told)
     with user_hub.connect() as hub:
         if person is None:
             forgotten = native_people.forget(accounts.checked_name(name))
@@ -189,7 +188,7 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
     """Give somebody another name. Their server is ended, and what the hub has of the old name goes. Raises Problem."""
     person = accounts.existing(name)
     accounts.checked_name(new)
-    situation = look()
+    situation = unchecked()
     site = situation.site
     _refuse_first_admin(name)
     if person.gid == accounts.gid_of(paths.ACCOUNTS_GROUP) and name not in allowed.owners():
@@ -198,10 +197,13 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
         )
     if name not in accounts.members(paths.MEMBERS_GROUP):
         raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", "see who is: installer user list")
-    user_mentions.refuse(site.config, name)
-    renamed = user_mentions.given(situation, name, new)
+    user_mentions.refuse(site.config, name, new)
+    renamed = user_mentions.edit_of(user_mentions.given(situation, name, new), f"user {name}: {new} now", by)
     accounts.refuse_taken(new)
     accounts.checked_home(person)
+    if renamed.text != situation.config_text:
+        # It comes last, when what is named there exists; whatever is in its way has to be told before the rest.
+        part.refuse_impossible(situation, renamed)
     with user_hub.connect() as hub:
         user_hub.knows(hub, new)
         # First: a hub that forgets somebody forgets their password, too.
@@ -221,7 +223,7 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
         if accounts.find(new) is None:
             native_people.rename(new, name)
         accounts.put_into(paths.MEMBERS_GROUP, new if accounts.find(new) else name)
-    user_mentions.bring_about(situation, renamed, f"user {name}: {new} now", by, told)
+    user_mentions.bring_about(situation, renamed, told)
 
 
 def group_add(group: str, names: Sequence[str]) -> list[str]:

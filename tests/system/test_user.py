@@ -572,6 +572,42 @@ def test_what_the_config_grants_somebody_has_their_new_name_and_goes_with_them(c
     assert apply_as_root(campus).ok
 
 
+def test_whoever_was_deleted_by_hand_is_in_nobodys_way(campus: Machine) -> None:
+    """Two of them, both named in the config: each can be taken out, and somebody else can be kept out, or let in."""
+    was = campus.read(CONFIG)
+    for name in ("ida", "ivo", "dina"):
+        user(campus, "add", name)
+    text = f"{was}limits: {{users: {{ida: {{tasks: 700}}, ivo: {{tasks: 701}}}}}}\nculler: {{exempt: [ida, ivo]}}\n"
+    campus.put(CONFIG, text)
+    assert apply_as_root(campus).ok
+    campus.run("userdel --remove ida 2>&1; userdel --remove ivo 2>&1; ! id ida && ! id ivo")
+    user(campus, "disable", "dina")
+    user(campus, "enable", "dina")
+    assert "limits.users of /etc/jupyterhub/installer.yaml names ivo" in refused(campus, "rename", "dina", "ivo")
+    user(campus, "rename", "dina", "diana")
+    user(campus, "remove", "ida")
+    assert "limits: {users: {ivo: {tasks: 701}}}\nculler: {exempt: [ivo]}\n" in campus.read(CONFIG)
+    user(campus, "remove", "ivo")
+    assert campus.read(CONFIG) == was
+    user(campus, "remove", "diana", "--delete-home")
+
+
+def test_what_would_keep_a_new_name_out_of_the_config_is_told_before_anything_is_renamed(campus: Machine) -> None:
+    was = campus.read(CONFIG)
+    add_person(campus, "nell", PASSWORD, groups=[MEMBERS])
+    campus.put(CONFIG, f"{was}culler: {{exempt: [nell]}}\n")
+    assert apply_as_root(campus).ok
+    campus.put(CONFIG, f"{was}culler: {{timeout: 3h, exempt: [nell]}}\n")
+    assert "was changed since the last apply" in refused(campus, "rename", "nell", "nelly")
+    assert logs_in(campus, "nell", PASSWORD)
+    assert apply_as_root(campus).ok
+    user(campus, "rename", "nell", "nelly")
+    assert "culler: {timeout: 3h, exempt: [nelly]}\n" in campus.read(CONFIG)
+    user(campus, "remove", "nelly", "--delete-home")
+    campus.put(CONFIG, was)
+    assert apply_as_root(campus).ok
+
+
 def test_a_new_password_ends_logins_and_tokens_but_no_server(campus: Machine, grace: Visitor) -> None:
     """The hub has been restarted since it started hers."""
     before, token = server_of_grace(campus), token_of(grace)

@@ -7,12 +7,17 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from installer.commands import user_lists, user_mentions
+from installer.commands.situation import Situation
 from installer.config.auth import Allow, Auth, Names
+from installer.config.load import load_text
 from installer.config.models import Config
+from installer.host import paths
 from installer.host.errors import Problem
 from installer.hub import owners
 
@@ -60,9 +65,23 @@ def test_places_that_name_an_account(tmp_path: Path) -> None:
     assert len(user_mentions.mentions(local, "ada")) == len(["blocked", "users", "file"])
     assert user_mentions.mentions(local, "admin") == []
     with pytest.raises(Problem, match=r"ada is named in auth.blocked of .* and auth.allow.users of .* and .*userlist"):
-        user_mentions.refuse(local, "ada")
+        user_mentions.refuse(local, "ada", "lovelace")
+    limited = load_text(paths.CONFIG_FILE, "limits: {users: {ada: {cpu: 1}, lovelace: {cpu: 2}}}")
+    with pytest.raises(Problem, match=r"limits\.users of .* names lovelace already"):
+        user_mentions.refuse(limited, "ada", "lovelace")
+    user_mentions.refuse(limited, "ada", "countess")
     away = Auth(provider="google", client_id="x", allow=Allow(users=("ada",)), names=Names(map=str(tmp_path / "names")))
     assert user_mentions.mentions(Config(auth=away), "ada") == [], "there, it is somebody's name at the provider"
+
+
+@pytest.mark.parametrize(
+    ("admins", "after"), [("[ada, bob]", "[lovelace, bob]"), ("[bob, lovelace, ada]", "[bob, lovelace]")]
+)
+def test_an_admin_has_another_name(admins: str, after: str) -> None:
+    text = f"hub: {{admin_users: {admins}}} # ours\n"
+    site = SimpleNamespace(admin_users=load_text(paths.CONFIG_FILE, text).hub.admin_users)
+    situation = cast("Situation", SimpleNamespace(config_text=text, site=site))
+    assert user_mentions.given(situation, "ada", "lovelace") == f"hub: {{admin_users: {after}}} # ours\n"
 
 
 @pytest.fixture
