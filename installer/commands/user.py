@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.commands import allowed, native_people, part, user_hub, user_lists, user_mentions
+from installer.commands import allowed, native_people, part, user_elsewhere, user_hub, user_lists, user_mentions
 from installer.commands import user_accounts as accounts
 from installer.commands.situation import unchecked
 from installer.engine.executor import Reporter
@@ -139,8 +139,16 @@ def _trouble_ending_logins(name: str) -> Problem | None:
     return None
 
 
-def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, delete_home: bool = False) -> bool:
-    """Take somebody away: server, what the hub has of them, account; whether a home stays. Raises Problem.
+@dataclass(frozen=True)
+class Removed:
+    """What is left of somebody. home: whether theirs is. coming_back: why they get in again, a sentence each."""
+
+    home: bool
+    coming_back: tuple[str, ...]
+
+
+def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, delete_home: bool = False) -> Removed:
+    """Take somebody away: server, what the hub has of them, account, their lines in the lists. Raises Problem.
 
     archive: where the home goes before it is deleted.
     """
@@ -156,15 +164,18 @@ def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, d
     # An admin who is named there is made anew when the hub starts; limits for nobody are refused. Unchecked: what is
     # said there of an account that was deleted by hand is to go as well.
     situation = unchecked()
+    auth = situation.site.config.auth
     without = user_mentions.given(situation, accounts.checked_name(name), None)
+    identities = user_elsewhere.identities(auth, name)
     struck = user_mentions.bring_about(situation, user_mentions.edit_of(without, f"user {name}: removed", by), told)
     with user_hub.connect() as hub:
         if person is None:
-            forgotten = native_people.forget(accounts.checked_name(name))
-            if not user_hub.forget(hub, name) and not struck and not forgotten:
+            found = [struck, native_people.forget(name), user_elsewhere.strike(auth, name, identities)]
+            if not user_hub.forget(hub, name) and not any(found):
                 raise Problem(f"there is no account {name!r}, and the hub knows nobody of that name",
                               "see who there is: installer user list")  # fmt: skip
-            return False
+            allowed.disown(name)
+            return Removed(home=False, coming_back=user_elsewhere.still_let_in(auth, identities))
         # Before anything is changed: it may be away.
         user_hub.knows(hub, name)
         # From here on nobody of that name gets in; what is stopped stays so.
@@ -178,10 +189,12 @@ def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, d
     if has_home and wanted:
         accounts.end_all(person)
         accounts.delete_home(person)
+    # By now nothing keeps the account; while it was there, it kept them from having another one made.
+    user_elsewhere.strike(auth, name, identities)
     accounts.delete(person)
     # Or whoever gets an account of that name one day would have it taken by the one who had it before.
     allowed.disown(name)
-    return has_home and not wanted
+    return Removed(home=has_home and not wanted, coming_back=user_elsewhere.still_let_in(auth, identities))
 
 
 def rename(name: str, new: str, by: str, told: Reporter) -> None:

@@ -452,6 +452,31 @@ def test_a_table_of_people_from_elsewhere(campus: Machine) -> None:
     assert renamed.ok, renamed
     assert "eve evelina\n" in campus.read("/etc/jupyterhub/names")
     assert enters(campus, "u2")["name"] == "evelina"
+    campus.put("/etc/jupyterhub/names", "# who is who\neve evelina # she\nnobody@example.org lena2\n")
+    campus.put("/etc/jupyterhub/userlist", "grace # the first\nEve\nnobody@example.org\n")
+    removed = installer(campus, "user", "remove", "evelina", "--delete-home")
+    assert removed.ok, removed
+    assert "gets in" not in removed.output
+    assert campus.read("/etc/jupyterhub/names") == "# who is who\nnobody@example.org lena2\n"
+    assert campus.read("/etc/jupyterhub/userlist") == "grace # the first\nnobody@example.org\n"
+    is_refused(campus, "u2", "'eve' refused: no rule of auth.allow lets them in")
+    campus.run(["userdel", "--remove", "lena2"])
+    assert installer(campus, "user", "remove", "lena2").ok
+    assert campus.read("/etc/jupyterhub/names") == "# who is who\n"
+
+
+def test_whoever_comes_back_is_told_of(campus: Machine) -> None:
+    """By a rule that names them, and by one that the provider has the say in."""
+    configure(campus, OIDC.replace("groups: [students]", "users: [eve], groups: [students]"))
+    for who, name, why in (
+        ("u2", "eve", "note: eve still gets in: named in auth.allow.users: block them (auth.blocked), or change that"),
+        ("u10", "olga", "note: olga still gets in if the provider says so: in the group students (auth.allow.groups)"),
+    ):
+        assert enters(campus, who)["name"] == name
+        removed = installer(campus, "user", "remove", name, "--delete-home")
+        assert removed.ok, removed
+        assert why in " ".join(removed.stderr.split())
+        assert enters(campus, who)["name"] == name
 
 
 def test_no_password_is_checked_here(campus: Machine) -> None:

@@ -47,6 +47,24 @@ def test_an_account_has_another_name(tmp_path: Path) -> None:
     assert file.read_text() == "# ada is Ada\nada\tlovelace # the first\n  x@y.z   adam\nn lovelace# x\nm ada.b\n"
 
 
+def test_a_line_goes_and_all_others_stay(tmp_path: Path) -> None:
+    file = tmp_path / "names"
+    assert not user_lists.remove_account(file, "ada")
+    before, after = "# ada is Ada\nx@y.z   adam\n", "\n  m ada.b\nada eve # not ada\nlast bob"
+    file.write_text(f"{before}Ada\tada# she\n{after}")
+    file.chmod(0o640)
+    assert user_lists.remove_account(file, "ada")
+    assert file.read_text() == before + after
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert not user_lists.remove_account(file, "ada")
+    file.write_text("# who\nada # a\nADA admin\n\n#ada\nadam\nbob ada\nmüller")
+    assert user_lists.remove_names(file, ["Ada", "MU\u0308LLER"], fold=True)
+    assert file.read_text() == "# who\n\n#ada\nadam\nbob ada\n"
+    file.write_text("\ufeffAda\nada\n")
+    assert user_lists.remove_names(file, ["Ada"], fold=False)
+    assert file.read_text() == "ada\n"
+
+
 def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     file = tmp_path / "names"
     assert (user_lists.pairs(file), user_lists.names(file)) == ({}, set())
