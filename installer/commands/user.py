@@ -13,6 +13,7 @@ from installer.engine.executor import Reporter
 from installer.host import paths
 from installer.host.errors import Problem, UsageProblem
 from installer.host.process import run
+from installer.hub.names import can_be_made
 from installer.resources.secret import new_password
 
 
@@ -207,6 +208,11 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
     if person.gid == accounts.gid_of(paths.ACCOUNTS_GROUP) and name not in allowed.owners():
         raise Problem(
             f"the account {name} was made for who logs in under that name", "change the name where they log in"
+        )
+    if person.gid == accounts.gid_of(paths.ACCOUNTS_GROUP) and not can_be_made(new):
+        raise Problem(
+            f"the account {name} is one of the hub's making, and it lets nobody in as {new[:64]}",
+            "lower-case letters, digits, - and _, a letter first, at most 31; none that the system or its packages use",
         )
     if name not in accounts.members(paths.MEMBERS_GROUP):
         raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", "see who is: installer user list")

@@ -64,6 +64,7 @@ class SignIn:
             prefix=names["prefix"] or "",
             domain=names["domain"] or "",
             mapped=_read(Path(names["map"]), read_map) if names["map"] else {},
+            made=not self.settings["existing_accounts"],
         )
 
 

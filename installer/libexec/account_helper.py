@@ -54,13 +54,15 @@ admin administrator wheel netdev docker lxd libvirt kvm render input sgx crontab
 mysql mariadb postgres redis mongodb memcache rabbitmq ntp chrony bind named unbound dnsmasq postfix exim dovecot
 apache nginx caddy haproxy tomcat jenkins git gitlab munge slurm puppet ansible snap ceph nslcd sssd openldap avahi
 cups saned colord geoclue pulse rtkit usbmux uuidd statd postdrop vmail clamav elasticsearch grafana prometheus
-influxdb podman containerd rstudio-server shiny hubadmin
+influxdb podman containerd rstudio-server shiny hubadmin syslog tcpdump landscape fwupd-refresh ssl-cert httpd ldap
+jupyter jupyterhub
 """
 """What packages that may come later take for their own, and what sudoers rules speak of."""
 
 _FIRST = "ubuntu debian ec2-user azureuser cloud-user vagrant pi opc core"
 """The first accounts of cloud images, which may use sudo without a password."""
 
+# A copy of what hub/names.py has, where whoever would be called so gets another name: this program stands alone.
 RESERVED = frozenset(f"{_BASE} {_PACKAGES} {_FIRST}".split())
 RESERVED_BEGINNINGS = ("jupyter", "systemd-")
 
