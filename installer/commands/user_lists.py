@@ -55,14 +55,14 @@ def remove_names(file: Path, names: Iterable[str], *, fold: bool) -> bool:
         return plain.lower() if fold else plain
 
     wanted = {folded(name) for name in names}
-    return _strike(file, lambda words: folded(words[0].removeprefix("\ufeff")) in wanted)
+    return _strike(file, lambda words: folded(words[0]) in wanted)
 
 
 def _strike(file: Path, unwanted: Callable[[list[str]], bool]) -> bool:
     """Take out the lines with such words, comments behind them and all."""
 
     def stays(line: str) -> bool:
-        words = re.split(r"(?:^|\s)#", line)[0].split()
+        words = re.split(r"(?:^|\s)#", line.removeprefix("\ufeff"))[0].split()
         return not words or not unwanted(words)
 
     return _change(file, lambda text: "".join(filter(stays, text.splitlines(keepends=True))))
