@@ -203,7 +203,7 @@ def run_remove(arguments: argparse.Namespace) -> int:
             output.out.print("Nothing was changed.")
             return ExitCode.DONE
     with alone("user remove"):
-        stays = user.remove(
+        removed = user.remove(
             arguments.name,
             asking(),
             output.Progress(),
@@ -211,10 +211,11 @@ def run_remove(arguments: argparse.Namespace) -> int:
             delete_home=arguments.delete_home,
         )
     output.out.print(f"{escape(arguments.name)} is gone.")
-    if stays:
+    if removed.home:
         output.out.print(
             "  the home stays: nobody's now, and nobody of that name gets an account until it is moved away"
         )
+    output.tell_notes(removed.coming_back)
     return ExitCode.DONE
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from installer.host import paths
 from installer.host.errors import Problem, UsageProblem
 from installer.host.process import run
+from installer.hub.names import can_be_made
 
 _SECONDS = 60.0
 
@@ -58,6 +59,11 @@ def approve(names: Sequence[str]) -> list[str]:
             raise Problem(
                 f"there is an account {name} on this machine, which whoever asked for the name doesn't get",
                 f"give it to them, if it is theirs: installer user add {name}; else: installer user reject {name}",
+            )
+        if _uid_of(name) is None and not can_be_made(name):
+            raise Problem(
+                f"{name} is a name that the system keeps for itself, and nobody gets an account of",
+                f"installer user reject {name}, and have them ask for another name",
             )
     return _done("approve", names)
 

@@ -10,10 +10,11 @@ from installer.commands import config_file, health
 from installer.commands.situation import Situation, seen
 from installer.config.load import Loaded, load_text
 from installer.engine.executor import Reporter
-from installer.engine.plan import make_plan
+from installer.engine.plan import Plan, make_plan
 from installer.engine.resource import Resource
 from installer.engine.run import Request, carry_out
 from installer.engine.store import Generation
+from installer.features.site import Site
 from installer.host import paths
 from installer.host.errors import Problem
 
@@ -34,8 +35,30 @@ class Edit:
     by: str
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How an edit comes about, on a host that it can come about on."""
+
+    site: Site
+    request: Request
+    plan: Plan
+
+
 def bring_about(situation: Situation, edit: Edit, reporter: Reporter) -> None:
     """Make the config say what it is to, and the host what follows from that. Raises Problem, after going back."""
+    way = _way(situation, edit)
+    store, file = situation.store, config_file.read(paths.CONFIG_FILE)
+    with file.replaced(edit.text, applied=situation.found_text, newest=store.newest_number):
+        carry_out(store, way.request, way.plan, reporter, lambda: health.wait_until_healthy(way.site))
+
+
+def refuse_impossible(situation: Situation, edit: Edit) -> None:
+    """Raise Problem for whatever keeps an edit from being brought about, as things are; for what can't be undone."""
+    _way(situation, edit)
+
+
+def _way(situation: Situation, edit: Edit) -> _Way:
+    """Raises Problem."""
     store = situation.store
     since, generation = store.interrupted(), store.newest()
     if since is not None:
@@ -47,9 +70,7 @@ def bring_about(situation: Situation, edit: Edit, reporter: Reporter) -> None:
     before, rest = _parted(situation, generation, {resource.key for resource in part})
     plan = make_plan([_alone(resource, part) for resource in part], before)
     request = Request(part, edit.by, edit.text, generation.remembered, edit.summary, rest, generation.version)
-    file = config_file.read(paths.CONFIG_FILE)
-    with file.replaced(edit.text, applied=situation.found_text, newest=store.newest_number):
-        carry_out(store, request, plan, reporter, lambda: health.wait_until_healthy(new.site))
+    return _Way(new.site, request, plan)
 
 
 def _changed(old: Collection[Resource], new: Collection[Resource], services: Collection[str]) -> list[Resource]:

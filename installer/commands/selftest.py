@@ -12,8 +12,9 @@ import httpx
 
 from installer.commands import health
 from installer.commands.hub_api import HubApi
+from installer.commands.user_accounts import HOMES
 from installer.features.site import Site
-from installer.host import paths, systemd
+from installer.host import paths, systemd, uids
 from installer.host.errors import Problem
 from installer.host.process import run
 from installer.resources.leftovers import end_processes
@@ -40,8 +41,9 @@ def run_selftest(site: Site, in_server: Callable[[str], object] = lambda _: None
 @contextmanager
 def _throw_away_member() -> Iterator[None]:
     remove_account()
-    home_mode = ["--key", "HOME_MODE=0700"]
-    run(["useradd", "--create-home", *home_mode, "--shell", "/bin/sh", "--comment", COMMENT, "--", paths.SELFTEST_USER])
+    # Packages run as this one, too: what somebody who has gone left behind is not theirs to read.
+    keys = ["--key", "HOME_MODE=0700", *uids.for_newcomer(HOMES)]
+    run(["useradd", "--create-home", *keys, "--shell", "/bin/sh", "--comment", COMMENT, "--", paths.SELFTEST_USER])
     try:
         run(["gpasswd", "--add", paths.SELFTEST_USER, paths.MEMBERS_GROUP])
         yield

@@ -67,6 +67,14 @@ def look(keep: Sequence[str] = ()) -> Situation:
     return situation
 
 
+def unchecked() -> Situation:
+    """The same, for what has to be possible also where the config names accounts or groups that aren't here any more.
+
+    Raises ConfigProblem, Conflict, Problem.
+    """
+    return seen(load_file(paths.CONFIG_FILE))
+
+
 def seen(loaded: Loaded, found: str | None = None) -> Situation:
     """The same for a config that has been read. Raises ConfigProblem, Conflict, Problem.
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.commands import allowed, native_people, user_hub, user_lists, user_mentions
+from installer.commands import allowed, native_people, part, user_elsewhere, user_hub, user_lists, user_mentions
 from installer.commands import user_accounts as accounts
-from installer.commands.situation import look, seen
-from installer.config.load import load_file
+from installer.commands.situation import unchecked
 from installer.engine.executor import Reporter
 from installer.host import paths
 from installer.host.errors import Problem, UsageProblem
 from installer.host.process import run
+from installer.hub.names import can_be_made
 from installer.resources.secret import new_password
 
 
@@ -86,7 +86,7 @@ def disable(name: str) -> bool:
 
 
 def _refuse_first_admin(name: str) -> None:
-    if name == look().site.admin.name:
+    if name == unchecked().site.admin.name:
         raise Problem(
             f"{name} is the hub's first admin, whom every apply lets in",
             "leave the account, and give it another password: installer user reset-password",
@@ -140,8 +140,16 @@ def _trouble_ending_logins(name: str) -> Problem | None:
     return None
 
 
-def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, delete_home: bool = False) -> bool:
-    """Take somebody away: server, what the hub has of them, account; whether a home stays. Raises Problem.
+@dataclass(frozen=True)
+class Removed:
+    """What is left of somebody. home: whether theirs is. coming_back: why they get in again, a sentence each."""
+
+    home: bool
+    coming_back: tuple[str, ...]
+
+
+def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, delete_home: bool = False) -> Removed:
+    """Take somebody away: server, what the hub has of them, account, their lines in the lists. Raises Problem.
 
     archive: where the home goes before it is deleted.
     """
@@ -154,18 +162,21 @@ def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, d
         accounts.existing(name)
         _refuse_first_admin(name)
         has_home = accounts.checked_home(person) if wanted else person.home.exists()
-    # An admin who is named there is made anew when the hub starts; limits for nobody are refused. Read as it is: what
-    # is said there of an account that was deleted by hand is to go as well.
-    situation = seen(load_file(paths.CONFIG_FILE))
+    # An admin who is named there is made anew when the hub starts; limits for nobody are refused. Unchecked: what is
+    # said there of an account that was deleted by hand is to go as well.
+    situation = unchecked()
+    auth = situation.site.config.auth
     without = user_mentions.given(situation, accounts.checked_name(name), None)
-    struck = user_mentions.bring_about(situation, without, f"user {name}: removed", by, told)
+    identities = user_elsewhere.identities(auth, name)
+    struck = user_mentions.bring_about(situation, user_mentions.edit_of(without, f"user {name}: removed", by), told)
     with user_hub.connect() as hub:
         if person is None:
-            forgotten = native_people.forget(accounts.checked_name(name))
-            if not user_hub.forget(hub, name) and not struck and not forgotten:
+            found = [struck, native_people.forget(name), user_elsewhere.strike(auth, name, identities)]
+            if not user_hub.forget(hub, name) and not any(found):
                 raise Problem(f"there is no account {name!r}, and the hub knows nobody of that name",
                               "see who there is: installer user list")  # fmt: skip
-            return False
+            allowed.disown(name)
+            return Removed(home=False, coming_back=user_elsewhere.still_let_in(auth, identities))
         # Before anything is changed: it may be away.
         user_hub.knows(hub, name)
         # From here on nobody of that name gets in; what is stopped stays so.
@@ -179,29 +190,39 @@ def remove(name: str, by: str, told: Reporter, *, archive: Path | None = None, d
     if has_home and wanted:
         accounts.end_all(person)
         accounts.delete_home(person)
+    # By now nothing keeps the account; while it was there, it kept them from having another one made.
+    user_elsewhere.strike(auth, name, identities)
     accounts.delete(person)
     # Or whoever gets an account of that name one day would have it taken by the one who had it before.
     allowed.disown(name)
-    return has_home and not wanted
+    return Removed(home=has_home and not wanted, coming_back=user_elsewhere.still_let_in(auth, identities))
 
 
 def rename(name: str, new: str, by: str, told: Reporter) -> None:
     """Give somebody another name. Their server is ended, and what the hub has of the old name goes. Raises Problem."""
     person = accounts.existing(name)
     accounts.checked_name(new)
-    situation = look()
+    situation = unchecked()
     site = situation.site
     _refuse_first_admin(name)
     if person.gid == accounts.gid_of(paths.ACCOUNTS_GROUP) and name not in allowed.owners():
         raise Problem(
             f"the account {name} was made for who logs in under that name", "change the name where they log in"
         )
+    if person.gid == accounts.gid_of(paths.ACCOUNTS_GROUP) and not can_be_made(new):
+        raise Problem(
+            f"the account {name} is one of the hub's making, and it lets nobody in as {new[:64]}",
+            "lower-case letters, digits, - and _, a letter first, at most 31; none that the system or its packages use",
+        )
     if name not in accounts.members(paths.MEMBERS_GROUP):
         raise Problem(f"{name} is not a member of {paths.MEMBERS_GROUP}", "see who is: installer user list")
-    user_mentions.refuse(site.config, name)
-    renamed = user_mentions.given(situation, name, new)
+    user_mentions.refuse(site.config, name, new)
+    renamed = user_mentions.edit_of(user_mentions.given(situation, name, new), f"user {name}: {new} now", by)
     accounts.refuse_taken(new)
     accounts.checked_home(person)
+    if renamed.text != situation.config_text:
+        # It comes last, when what is named there exists; whatever is in its way has to be told before the rest.
+        part.refuse_impossible(situation, renamed)
     with user_hub.connect() as hub:
         user_hub.knows(hub, new)
         # First: a hub that forgets somebody forgets their password, too.
@@ -221,7 +242,7 @@ def rename(name: str, new: str, by: str, told: Reporter) -> None:
         if accounts.find(new) is None:
             native_people.rename(new, name)
         accounts.put_into(paths.MEMBERS_GROUP, new if accounts.find(new) else name)
-    user_mentions.bring_about(situation, renamed, f"user {name}: {new} now", by, told)
+    user_mentions.bring_about(situation, renamed, told)
 
 
 def group_add(group: str, names: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from installer.commands import native_people
 from installer.config.kinds import Unfit
 from installer.config.values import account_name
-from installer.host import files, paths
+from installer.host import files, paths, uids
 from installer.host.errors import Problem, UsageProblem
 from installer.host.invoker import AS_GOOD_AS_ROOT, groups_of
 from installer.host.process import CommandFailed, run
@@ -185,6 +185,7 @@ def create(name: str, groups: Sequence[str]) -> None:
         "HOME_MODE=0700",
         "--shell",
         "/bin/bash",
+        *uids.for_newcomer(HOMES),
     ]
     try:
         run(["useradd", *words, "--groups", ",".join((paths.MEMBERS_GROUP, *groups)), "--", name])
@@ -250,6 +251,8 @@ def delete(person: Person) -> None:
     native_people.forget(person.name)
     end_all(person)
     run(["find", *_SCRATCH, "-xdev", "-user", str(person.uid), "-delete"], user=person.name, check=False)
+    # Before the account goes: from then on useradd would give its uid, and all that it owns, to the next one.
+    uids.retire(person.uid)
     run(["userdel", "--", person.name])
     for place in _BY_NAME:
         # Root's directories, or of a group of the system's: a link in there is removed, not followed.

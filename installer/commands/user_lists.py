@@ -1,12 +1,13 @@
 """The admin's own files of people: who has which account (auth.names.map), and who gets in (auth.allow.file).
 
-The hub reads both at every login. What is added goes behind what is there, which stays as it was written.
+The hub reads both at every login. What is added goes behind what is there; what is not taken out stays as it was.
 """
 
 from __future__ import annotations
 
 import re
 import stat
+import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -41,13 +42,40 @@ def rename_account(file: Path, account: str, new: str) -> None:
     _change(file, lambda text: wanted.sub(rf"\g<1>{new}", text))
 
 
-def _change(file: Path, how: Callable[[str], str]) -> None:
+def remove_account(file: Path, account: str) -> bool:
+    """Take an account's pair out; whether it was there. Raises Problem."""
+    return _strike(file, lambda words: len(words) > 1 and words[1].partition("#")[0] == account)
+
+
+def remove_names(file: Path, names: Iterable[str], *, fold: bool) -> bool:
+    """Take names out of a list; whether any was there. fold: whether capitals make no difference. Raises Problem."""
+
+    def folded(name: str) -> str:
+        plain = unicodedata.normalize("NFC", name)
+        return plain.lower() if fold else plain
+
+    wanted = {folded(name) for name in names}
+    return _strike(file, lambda words: folded(words[0]) in wanted)
+
+
+def _strike(file: Path, unwanted: Callable[[list[str]], bool]) -> bool:
+    """Take out the lines with such words, comments behind them and all."""
+
+    def stays(line: str) -> bool:
+        words = re.split(r"(?:^|\s)#", line.removeprefix("\ufeff"))[0].split()
+        return not words or not unwanted(words)
+
+    return _change(file, lambda text: "".join(filter(stays, text.splitlines(keepends=True))))
+
+
+def _change(file: Path, how: Callable[[str], str]) -> bool:
     old = _read(file)
     new = how(old)
     if new != old:
         # The hub reads it, and so it isn't root's alone.
         mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o644
         files.write(file, new.encode(), mode=mode)
+    return new != old
 
 
 def _read(file: Path) -> str:

@@ -21,21 +21,31 @@ def given(situation: Situation, name: str, new: str | None) -> str:
     """The config's text that grants another what it grants somebody, or, with None, nobody. Raises ConfigProblem."""
     text, admins = situation.config_text, situation.site.admin_users
     if name in admins:
-        others = [new if each == name else each for each in admins]
+        others = dict.fromkeys(new if each == name else each for each in admins)
         text = edit.with_admins(text, [each for each in others if each is not None])
     return edit.with_account(text, name, new)
 
 
-def bring_about(situation: Situation, text: str, summary: str, by: str, told: Reporter) -> bool:
-    """Have that be the config; whether it says anything new. Raises Problem."""
-    if text == situation.config_text:
+def bring_about(situation: Situation, edited: part.Edit, told: Reporter) -> bool:
+    """Have an edit's text be the config; whether it says anything new. Raises Problem."""
+    if edited.text == situation.config_text:
         return False
-    part.bring_about(situation, part.Edit(text, (paths.HUB_UNIT, paths.CULLER_UNIT), summary, by), told)
+    part.bring_about(situation, edited, told)
     return True
 
 
-def refuse(config: Config, name: str) -> None:
+def edit_of(text: str, summary: str, by: str) -> part.Edit:
+    """The edit that has that be the config."""
+    return part.Edit(text, (paths.HUB_UNIT, paths.CULLER_UNIT), summary, by)
+
+
+def refuse(config: Config, name: str, new: str) -> None:
     """Raise Problem where somebody would get out of a rule, or out of reach, by having another name."""
+    if new in config.limits.users:
+        raise Problem(
+            f"limits.users of {paths.CONFIG_FILE} names {new} already",
+            f"take what it says of {new} out, or give {name} another name",
+        )
     places = mentions(config, name)
     if places:
         raise Problem(

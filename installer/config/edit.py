@@ -87,7 +87,8 @@ def _of_another(named: Any, name: str, new: str | None) -> Any:  # noqa: ANN401 
     if isinstance(named, Mapping):
         others = {each: value for each, value in named.items() if each != name}
         return (others if new is None else {**others, new: named[name]}) or None
-    return [each if each != name else new for each in named if each != name or new is not None] or None
+    left = (each if each != name else new for each in named if each != name or new is not None)
+    return list(dict.fromkeys(left)) or None
 
 
 def _without_nothing(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,6 +107,7 @@ _BESIDE = f"""\
 | `{_COPIES}` | root, 0600 | [copies of it](../how-to/upgrade.md) from before it was migrated |
 | `{paths.INSTALLER_STATE}/` | root, 0711 | its own: environment; root's alone: journal, generations, what was found |
 | `{paths.QUOTAS_GIVEN}` | root, 0600 | who was given a [disk quota](../how-to/disk-quotas.md), with `limits.*.disk` |
+| `{paths.RETIRED_UIDS}` | root, 0600 | uids of [people who were removed](../how-to/add-people.md#take-somebody-away) |
 | `{paths.LOCK}` | root | held by the one run at a time |
 | `{paths.MAINTENANCE_PAGE}` | root | there while the site is [closed](../how-to/maintenance.md) |
 | `{paths.BACKUPS}/` | root, 0700 | [backups](../how-to/backup.md), unless `backup.directory` says otherwise |

@@ -143,6 +143,8 @@ ACME_WEBROOT = ACME / "webroot"
 ACME_CHALLENGES = ACME_WEBROOT / ".well-known" / "acme-challenge"
 BACKUPS = Path("/var/backups/jupyterhub")
 QUOTAS_GIVEN = INSTALLER_STATE / "quotas.json"
+RETIRED_UIDS = INSTALLER_STATE / "retired-uids"
+"""Of people who were removed: what they owned and left must not come to be somebody else's."""
 BACKUP_STAGE = INSTALLER_STATE / "backup"
 """The copy of the hub's database while a backup is made."""
 DATABASE_STAGE = INSTALLER_STATE / "database"

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from installer.hub import refusals
-from installer.hub.linux_accounts import groups_of, uid_of
-from installer.hub.names import Naming, NoAccount, account_of, is_mapped
+from installer.hub.linux_accounts import groups_of, is_group, own_group_of, uid_of
+from installer.hub.names import Naming, NoAccount, account_of, can_be_made, is_mapped
 from installer.hub.owners import owners_at
 from installer.hub.people import People, StoreTrouble, person_of
 from installer.hub.rules import Person, decide
 from installer.hub.sign_in import SignIn, Unreadable, load
+
+HOMES = Path("/home")
 
 
 def answer(sign_in: SignIn, person: Person, owned: Mapping[str, str]) -> dict[str, object]:
@@ -72,11 +75,22 @@ def _closed(sign_in: SignIn, person: Person, naming: Naming, owned: Mapping[str,
             return refusals.somebody_elses(account)
         if owner is None and not named and not is_mapped(person.name, naming):
             return refusals.was_there(account)
-    if of_the_machine and not there:
-        return refusals.no_account(account)
-    if there and sign_in["members_group"] not in groups_of(account):
+    if not there:
+        return refusals.no_account(account) if of_the_machine else _unmade(account)
+    if not can_be_made(account) and own_group_of(account) == sign_in["accounts_group"]:
+        return refusals.not_made(account)
+    if sign_in["members_group"] not in groups_of(account):
         return refusals.no_member(account, sign_in["members_group"])
     return ""
+
+
+def _unmade(account: str) -> str:
+    """Why the account helper would make no such account; "" where it would."""
+    if not can_be_made(account):
+        return refusals.not_made(account)
+    if os.path.lexists(HOMES / account):
+        return refusals.home_there(str(HOMES / account))
+    return refusals.group_there(account) if is_group(account) else ""
 
 
 def main() -> int:

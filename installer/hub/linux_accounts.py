@@ -15,6 +15,15 @@ def uid_of(account: str) -> int | None:
         return None
 
 
+def is_group(name: str) -> bool:
+    """Whether this machine has a group of that name."""
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 def groups_of(account: str) -> frozenset[str]:
     """The names of the groups that an account is in; none where there is no such account."""
     try:

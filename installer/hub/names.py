@@ -37,6 +37,17 @@ SYSTEM = frozenset((*_DISTRIBUTIONS.split(), *_PACKAGES.split()))
 
 _SYSTEM_BEGINNINGS = ("systemd-", "jupyterhub-", "_")
 
+_SPOKEN_OF = """
+    administrator ansible azureuser ceph clamav cloud-user containerd core cups debian ec2-user geoclue influxdb nslcd
+    opc pi podman postdrop puppet rstudio-server saned shiny snap ssh statd ubuntu unbound vagrant vmail
+"""
+KEPT = SYSTEM | frozenset(_SPOKEN_OF.split())
+"""What the account helper, which has a copy of it, makes no account of: also what sudoers rules may speak of."""
+
+KEPT_BEGINNINGS = ("jupyter", "systemd-")
+
+_MAKEABLE = re.compile(rf"[a-z][a-z0-9_-]{{0,{LONGEST - 1}}}")
+
 
 class NoAccount(Exception):  # noqa: N818 - an answer, not an error
     """There is no account for that name; the message says why, in one line."""
@@ -47,13 +58,14 @@ class Naming:
     """The one rule.
 
     fold: whether names that differ in case alone are one. prefix: what all begin with. domain: the one that is cut off.
-    mapped: accounts that are given by name.
+    mapped: accounts that are given by name. made: whether accounts are the hub's to make: none that is kept, then.
     """
 
     fold: bool = True
     prefix: str = ""
     domain: str = ""
     mapped: Mapping[str, str] = field(default_factory=dict)
+    made: bool = True
 
     def folded(self, name: str) -> str:
         """A name as it is compared with others."""
@@ -88,7 +100,8 @@ def _by_rule(folded: str, naming: Naming) -> str:
     account = naming.prefix + wanted
     if is_systems(account):
         raise NoAccount(f"{account} is a name of the system's")
-    if _FIT.fullmatch(account) and not _MADE.fullmatch(account) and not account.endswith("-"):
+    fits = _FIT.fullmatch(account) and not _MADE.fullmatch(account) and not account.endswith("-")
+    if fits and not (naming.made and is_kept(account)):
         return account
     return _made(naming.prefix, wanted)
 
@@ -99,12 +112,22 @@ def is_systems(account: str) -> bool:
     return account in SYSTEM or (possible and account.startswith(_SYSTEM_BEGINNINGS))
 
 
+def is_kept(account: str) -> bool:
+    """Whether a name is one that nobody's account is to have, whether or not there is anything of that name."""
+    return account in KEPT or account.startswith(KEPT_BEGINNINGS)
+
+
+def can_be_made(account: str) -> bool:
+    """Whether the account helper makes an account of that name."""
+    return _MAKEABLE.fullmatch(account) is not None and not is_kept(account)
+
+
 def _made(prefix: str, wanted: str) -> str:
     """A name that can be read, and is nobody else's: what is left of the letters, and a digest of all."""
     digest = base64.b32encode(hashlib.sha256(wanted.encode()).digest()).decode().lower()[:_DIGEST]
     plain = unicodedata.normalize("NFKD", wanted).encode("ascii", "ignore").decode().lower()
     readable = prefix + re.sub("[^a-z0-9]+", "-", plain).strip("-")
-    if not readable[:1].isalpha():
+    if not readable[:1].isalpha() or readable.startswith(KEPT_BEGINNINGS):
         readable = f"u-{readable}" if readable else "u"
     return f"{readable[: LONGEST - _DIGEST - 2].rstrip('-')}-x{digest}"
 

@@ -62,6 +62,7 @@ class SignIn:
         return Naming(
             fold=names["rule"] == "lowercase",
             prefix=names["prefix"] or "",
+            made=not self.settings["existing_accounts"],
             domain=names["domain"] or "",
             mapped=_read(Path(names["map"]), read_map) if names["map"] else {},
         )

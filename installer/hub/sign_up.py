@@ -13,7 +13,7 @@ from jupyterhub.handlers import BaseHandler
 from tornado import web
 
 from installer.hub.linux_accounts import uid_of
-from installer.hub.names import Naming, NoAccount, account_of
+from installer.hub.names import Naming, NoAccount, account_of, is_kept
 from installer.hub.password_rules import SHORTEST, too_easy
 from installer.hub.people import StoreTrouble
 
@@ -21,6 +21,7 @@ SIGN_UP, ANSWERS = "signup", "sign-ups"
 _SECONDS = 2.0
 """How long an answer takes, whatever it comes to."""
 _LONGEST_ABOUT = 200
+_KEPT = "That name is one of the system's. Please take another."
 _TROUBLE = "That can't be kept at the moment. Please tell the administrator."
 
 
@@ -29,8 +30,10 @@ def unfit_name(name: str) -> str | None:
     try:
         fits = account_of(name, Naming()) == name
     except NoAccount:
-        return "That name is one of the system's. Please take another."
-    return None if fits else "A name is a letter, then letters, digits and hyphens; 31 of them at most."
+        return _KEPT
+    if fits:
+        return None
+    return _KEPT if is_kept(name) else "A name is a letter, then letters, digits and hyphens; 31 of them at most."
 
 
 class SignUpHandler(BaseHandler):  # type: ignore[misc]

@@ -10,12 +10,14 @@ here. An account that is there already is left as it is, and is good only if an 
 range, and its own group is OWN_GROUP, which is nobody else's. Both are in /etc/passwd, which only root writes, and
 useradd puts them there in one step.
 
-usage: jupyterhub-account HUB_ACCOUNT MEMBERS_GROUP OWN_GROUP FIRST_UID LAST_UID LOCK
+usage: jupyterhub-account HUB_ACCOUNT MEMBERS_GROUP OWN_GROUP FIRST_UID LAST_UID RETIRED LOCK
+RETIRED is the file of the uids of people who have gone, whose files must not come to be somebody else's.
 LOCK is a directory that nobody but root may open.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import grp
 import json
@@ -52,13 +54,15 @@ admin administrator wheel netdev docker lxd libvirt kvm render input sgx crontab
 mysql mariadb postgres redis mongodb memcache rabbitmq ntp chrony bind named unbound dnsmasq postfix exim dovecot
 apache nginx caddy haproxy tomcat jenkins git gitlab munge slurm puppet ansible snap ceph nslcd sssd openldap avahi
 cups saned colord geoclue pulse rtkit usbmux uuidd statd postdrop vmail clamav elasticsearch grafana prometheus
-influxdb podman containerd rstudio-server shiny hubadmin
+influxdb podman containerd rstudio-server shiny hubadmin syslog tcpdump landscape fwupd-refresh ssl-cert httpd ldap
+jupyter jupyterhub
 """
 """What packages that may come later take for their own, and what sudoers rules speak of."""
 
 _FIRST = "ubuntu debian ec2-user azureuser cloud-user vagrant pi opc core"
 """The first accounts of cloud images, which may use sudo without a password."""
 
+# A copy of what hub/names.py has, where whoever would be called so gets another name: this program stands alone.
 RESERVED = frozenset(f"{_BASE} {_PACKAGES} {_FIRST}".split())
 RESERVED_BEGINNINGS = ("jupyter", "systemd-")
 
@@ -71,7 +75,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error
 class Rules:
     """What an account of ours is.
 
-    uids: the first and the last.
+    uids: the first and the last. retired: the file of those that were somebody's.
     """
 
     members: int
@@ -79,6 +83,7 @@ class Rules:
     own_group: int
     own_group_name: str
     uids: tuple[int, int]
+    retired: Path
 
     def ours(self, account: pwd.struct_passwd) -> bool:
         """Whether an earlier run made it."""
@@ -134,6 +139,32 @@ def check_usable(account: pwd.struct_passwd, rules: Rules) -> None:
         raise Refused(f"{account.pw_name} is not a member of {rules.members_name} any more")
 
 
+def taken_uids(rules: Rules) -> set[int]:
+    """Whose accounts there are, were, or must have been, since what is in BASE is theirs."""
+    found = {entry.pw_uid for entry in pwd.getpwall()}
+    with contextlib.suppress(FileNotFoundError):
+        found |= {int(line) for line in rules.retired.read_text(encoding="ascii").splitlines()}
+    for home in BASE.iterdir():
+        with contextlib.suppress(OSError):
+            found.add(home.lstat().st_uid)
+    return found
+
+
+def window(first: int, last: int, taken: set[int]) -> tuple[int, int]:
+    """Where useradd may choose: behind all that are taken, as it would by itself; else in the first gap between them.
+
+    A range, not one of them: somebody else may make an account this very moment.
+    """
+    inside = sorted(uid for uid in taken if first <= uid <= last)
+    begin = inside[-1] + 1 if inside else first
+    if begin <= last:
+        return begin, last
+    for place, uid in enumerate(inside):
+        if uid != first + place:
+            return first + place, uid - 1
+    raise Refused(f"each uid from {first} to {last} is somebody's, or was")
+
+
 def create(name: str, rules: Rules) -> None:
     """Add the account: locked, a member, its home still missing."""
     if os.path.lexists(BASE / name):
@@ -144,7 +175,7 @@ def create(name: str, rules: Rules) -> None:
         pass
     else:
         raise Refused(f"the name {name} is that of a group")
-    first, last = rules.uids
+    first, last = window(*rules.uids, taken_uids(rules))
     # A group of one's own would make a person called "docker" powerful as soon as somebody installs that.
     words = ["--gid", rules.own_group_name, "--no-user-group", "--groups", rules.members_name]
     words += ["--key", f"UID_MIN={first}", "--key", f"UID_MAX={last}"]
@@ -211,14 +242,13 @@ def ensure(name: str, rules: Rules) -> bool:
 
 def answer(connection: socket.socket, arguments: list[str]) -> dict[str, object]:
     """Do what is asked; what goes wrong on the way is a refusal as well."""
-    hub, members, own_group, first, last, lock = arguments
+    hub, members, own_group, first, last, retired, lock = arguments
     try:
         if peer_uid(connection) != pwd.getpwnam(hub).pw_uid:
             raise Refused(f"only {hub} may ask")
         name = read_request(connection)
-        rules = Rules(
-            grp.getgrnam(members).gr_gid, members, grp.getgrnam(own_group).gr_gid, own_group, (int(first), int(last))
-        )
+        gids = grp.getgrnam(members).gr_gid, grp.getgrnam(own_group).gr_gid
+        rules = Rules(gids[0], members, gids[1], own_group, (int(first), int(last)), Path(retired))
         # One at a time. It ends with this process.
         fcntl.flock(os.open(lock, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), fcntl.LOCK_EX)
         created = ensure(name, rules)

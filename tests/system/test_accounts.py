@@ -229,6 +229,22 @@ def test_who_was_taken_out_of_the_group_stays_out(campus: Machine) -> None:
     assert campus.run(["id", "--groups", "--name", "gone"]).stdout.split() == [OWN]
 
 
+def test_nobody_inherits_a_uid(campus: Machine) -> None:
+    """The uids of who is removed, and of homes without an account, are left out; the range's last is taken by then."""
+    words = ["python3", "-m", "installer", "user", "remove"]
+    for name in ("leaver", "stayer"):
+        assert ask(campus, name)["created"]
+    uid = account(campus, "leaver")[2]
+    assert campus.run([*words, "leaver", "--delete-home"], cwd=CHECKOUT).ok
+    assert campus.run(["userdel", "stayer"]).ok
+    uids = {uid, campus.run(["stat", "--format=%u", "/home/stayer"]).stdout.strip()}
+    assert ask(campus, "comer")["created"]
+    assert account(campus, "comer")[2] not in uids
+    assert ask(campus, "comer2")["created"]
+    assert account(campus, "comer2")[2] not in uids
+    campus.run(["rm", "-r", "/home/stayer"])
+
+
 # --- homes --------------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,8 @@ LET_IN = """if True:
     line.execute("UPDATE people SET approved = 1 WHERE name = 'ivan'")
     line.commit()
 """
+# One that asked before the name was kept.
+BECOME_PI = LET_IN.replace("SET approved = 1", "SET name = 'pi'")
 GONE = "Invalid username or password"
 
 
@@ -352,6 +354,16 @@ def test_on_the_command_line(campus: Machine) -> None:
         assert visitor.login("hedy", once).headers["Location"] == CHANGE
         change(visitor, once, NEWER)
         assert visitor.hub_user()["name"] == "hedy"
+
+
+def test_a_name_that_is_kept_is_nobodys(campus: Machine) -> None:
+    with Visitor(campus) as visitor:
+        assert "one of the system&#39;s. Please take another" in sign_up(visitor, "pi", OLD).text
+        sign_up(visitor, "ivan", OLD)
+    campus.run(["python3", "-c", BECOME_PI, PEOPLE], user="jupyter", cwd="/")
+    refused = installer(campus, "user", "approve", "pi", check=False)
+    assert "pi is a name that the system keeps for itself" in refused.stderr
+    installer(campus, "user", "reject", "pi")
 
 
 def test_an_account_of_the_machine_is_nobodys_unless_it_is_given(campus: Machine) -> None:

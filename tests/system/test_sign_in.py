@@ -36,6 +36,7 @@ PEOPLE: dict[str, Any] = {
     "u9": {"preferred_username": "LENA", "groups": ["students"]},
     "u10": {"preferred_username": "olga", "groups": ["students"]},
     "u11": {"preferred_username": "Ünal ✨ O'Neil; rm -rf /", "groups": ["students"]},
+    "u13": {"preferred_username": "Pi", "groups": ["students"]},
     "u12": {"preferred_username": "-" + 127 * "Ab", "groups": ["students"]},
     "g1": {"id": 11, "login": "Bob-Smith", "organizations": ["our-lab"], "email": "b@x.org", "email_verified": True},
     "g2": {"id": 12, "login": "carol", "organizations": ["other/students"], "email": "c@x.org"},
@@ -208,16 +209,20 @@ def test_others_are_refused(campus: Machine, who: str, why: str) -> None:
         ("mallory --group students", "mallory does not get in: blocked (auth.blocked)"),
         ("root --group students", "root does not get in: root is a name of the system's"),
         ("local --group students", "local does not get in: the account local was there before"),
+        ("physicist --group students", "physicist does not get in: the name physicist is that of a group"),
+        ("homeless --group students", "homeless does not get in: /home/homeless is there already, and may be somebody"),
     ],
 )
 def test_it_can_be_asked_beforehand(campus: Machine, words: str, answer: str) -> None:
+    campus.run("groupadd --force physicist && mkdir --parents /home/homeless")
     said = installer(campus, "user", "allowed", *words.split())
     assert answer in said.stdout
     assert said.ok is ("gets in" in answer)
 
 
 @pytest.mark.parametrize(
-    ("who", "begins"), [("u8", "lena-lovelace-"), ("u11", "unal-o-neil-rm-rf-x"), ("u12", "ababababababababababa-x")]
+    ("who", "begins"),
+    [("u13", "pi-x"), ("u8", "lena-lovelace-"), ("u11", "unal-o-neil-rm-rf-x"), ("u12", "ababababababababababa-x")],
 )
 def test_a_name_that_no_account_can_have(campus: Machine, who: str, begins: str) -> None:
     name = enters(campus, who)["name"]
@@ -413,6 +418,11 @@ def test_another_name_here_keeps_whose_it_is(campus: Machine) -> None:
     campus.put("/etc/jupyterhub/userlist", "grace\n")
     assert enters(campus, "u3")["name"] == "grace"
     campus.run("echo mine >~grace/notes && chown grace: ~grace/notes")
+    for new in ("ada.lovelace", "7ada", "pi", "docker", "a" * 32):
+        refused = installer(campus, "user", "rename", "grace", new)
+        assert f"the account grace is one of the hub's making, and it lets nobody in as {new}" in " ".join(
+            refused.stderr.split()
+        )
     renamed = installer(campus, "user", "rename", "grace", "hopper")
     assert renamed.ok, renamed
     assert enters(campus, "u3")["name"] == "hopper"
@@ -452,6 +462,38 @@ def test_a_table_of_people_from_elsewhere(campus: Machine) -> None:
     assert renamed.ok, renamed
     assert "eve evelina\n" in campus.read("/etc/jupyterhub/names")
     assert enters(campus, "u2")["name"] == "evelina"
+    campus.put("/etc/jupyterhub/names", "# who is who\neve evelina # she\nnobody@example.org lena2\n")
+    campus.put("/etc/jupyterhub/userlist", "grace # the first\nEve\nnobody@example.org\n")
+    removed = installer(campus, "user", "remove", "evelina", "--delete-home")
+    assert removed.ok, removed
+    assert "gets in" not in removed.output
+    assert campus.read("/etc/jupyterhub/names") == "# who is who\nnobody@example.org lena2\n"
+    assert campus.read("/etc/jupyterhub/userlist") == "grace # the first\nnobody@example.org\n"
+    is_refused(campus, "u2", "'eve' refused: no rule of auth.allow lets them in")
+    campus.run(["userdel", "--remove", "lena2"])
+    assert installer(campus, "user", "remove", "lena2").ok
+    assert campus.read("/etc/jupyterhub/names") == "# who is who\n"
+
+
+def test_whoever_comes_back_is_told_of(campus: Machine) -> None:
+    """By a rule that names them, and by one that the provider has the say in."""
+    configure(campus, OIDC.replace("groups: [students]", "users: [eve], groups: [students]"))
+    for who, name, why in (
+        ("u2", "eve", "note: eve still gets in: named in auth.allow.users: block them (auth.blocked), or change that"),
+        ("u10", "olga", "note: olga still gets in if the provider says so: in the group students (auth.allow.groups)"),
+    ):
+        assert enters(campus, who)["name"] == name
+        removed = installer(campus, "user", "remove", name, "--delete-home")
+        assert removed.ok, removed
+        assert why in " ".join(removed.stderr.split())
+        assert enters(campus, who)["name"] == name
+    removed = installer(campus, "user", "remove", "olga")
+    assert "gets in" not in removed.output, "not as long as the home stays"
+    is_refused(campus, "u10", "/home/olga is there already, and may be somebody else's")
+    told = installer(campus, "user", "allowed", "olga", "--group", "students")
+    assert "olga does not get in: /home/olga is there already, and may be somebody" in told.stdout
+    campus.run(["rm", "-r", "/home/olga"])
+    assert enters(campus, "u10")["name"] == "olga"
 
 
 def test_no_password_is_checked_here(campus: Machine) -> None:

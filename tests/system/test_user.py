@@ -168,6 +168,26 @@ def test_account_that_is_there_is_let_in(campus: Machine) -> None:
     assert "/home/edsger is there already" in refused(campus, "add", person.name)
 
 
+def test_nobody_inherits_what_somebody_left(campus: Machine) -> None:
+    """A home, files elsewhere, and the uid that all of that is of; nor that of an account that was deleted by hand."""
+    user(campus, "add", "leaver")
+    uid = int(campus.run(["id", "-u", "leaver"]).stdout)
+    campus.run("echo mine >/home/leaver/notes; echo mine >/srv/leavers")
+    campus.run("chown leaver: /home/leaver/notes /srv/leavers && chmod 600 /srv/leavers")
+    assert "the home stays" in user(campus, "remove", "leaver").stdout
+    user(campus, "add", "comer")
+    assert int(campus.run(["id", "-u", "comer"]).stdout) > uid
+    for file in ("/home/leaver/notes", "/srv/leavers"):
+        assert not campus.run(["cat", file], user="comer", check=False).ok
+    campus.run("rm -r /home/leaver && userdel comer")
+    user(campus, "add", "later")
+    assert int(campus.run(["id", "-u", "later"]).stdout) > uid + 1
+    retired = campus.read("/var/lib/jupyterhub-installer/retired-uids").split()
+    assert str(uid) in retired
+    user(campus, "remove", "later", "--delete-home")
+    campus.run(["rm", "-r", "/home/comer", "/srv/leavers"])
+
+
 def test_password_comes_from_a_file_or_a_pipe(campus: Machine) -> None:
     assert "password" not in user(campus, "add", "pipe", "--password-file", "-", stdin=f"{PASSWORD}\n").stdout
     assert logs_in(campus, "pipe", PASSWORD)
@@ -549,6 +569,42 @@ def test_what_the_config_grants_somebody_has_their_new_name_and_goes_with_them(c
     assert "take it out (user remove murray)" in told.stderr
     user(campus, "remove", "murray")
     assert campus.read(CONFIG) == was
+    assert apply_as_root(campus).ok
+
+
+def test_whoever_was_deleted_by_hand_is_in_nobodys_way(campus: Machine) -> None:
+    """Two of them, both named in the config: each can be taken out, and somebody else can be kept out, or let in."""
+    was = campus.read(CONFIG)
+    for name in ("ida", "ivo", "dina"):
+        user(campus, "add", name)
+    text = f"{was}limits: {{users: {{ida: {{tasks: 700}}, ivo: {{tasks: 701}}}}}}\nculler: {{exempt: [ida, ivo]}}\n"
+    campus.put(CONFIG, text)
+    assert apply_as_root(campus).ok
+    campus.run("userdel --remove ida 2>&1; userdel --remove ivo 2>&1; ! id ida && ! id ivo")
+    user(campus, "disable", "dina")
+    user(campus, "enable", "dina")
+    assert "limits.users of /etc/jupyterhub/installer.yaml names ivo" in refused(campus, "rename", "dina", "ivo")
+    user(campus, "rename", "dina", "diana")
+    user(campus, "remove", "ida")
+    assert "limits: {users: {ivo: {tasks: 701}}}\nculler: {exempt: [ivo]}\n" in campus.read(CONFIG)
+    user(campus, "remove", "ivo")
+    assert campus.read(CONFIG) == was
+    user(campus, "remove", "diana", "--delete-home")
+
+
+def test_what_would_keep_a_new_name_out_of_the_config_is_told_before_anything_is_renamed(campus: Machine) -> None:
+    was = campus.read(CONFIG)
+    add_person(campus, "nell", PASSWORD, groups=[MEMBERS])
+    campus.put(CONFIG, f"{was}culler: {{exempt: [nell]}}\n")
+    assert apply_as_root(campus).ok
+    campus.put(CONFIG, f"{was}culler: {{timeout: 3h, exempt: [nell]}}\n")
+    assert "was changed since the last apply" in refused(campus, "rename", "nell", "nelly")
+    assert logs_in(campus, "nell", PASSWORD)
+    assert apply_as_root(campus).ok
+    user(campus, "rename", "nell", "nelly")
+    assert "culler: {timeout: 3h, exempt: [nelly]}\n" in campus.read(CONFIG)
+    user(campus, "remove", "nelly", "--delete-home")
+    campus.put(CONFIG, was)
     assert apply_as_root(campus).ok
 
 

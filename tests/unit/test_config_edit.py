@@ -140,6 +140,12 @@ EDITS = {
         "limits: {users: {bob: {cpu: 1}, 'ada': {cpu: 2}}} # x\nculler: {exempt: [ada, bob]}\n",
         'limits: {users: {bob: {cpu: 1}, "1e3": {cpu: 2}}} # x\nculler: {exempt: ["1e3", bob]}\n',
     ),
+    "the exemption of another name that has one": account(
+        "ada",
+        "grace",
+        "culler: {exempt: [hopper, ada, grace]} # spared\n",
+        "culler: {exempt: [hopper, grace]} # spared\n",
+    ),
     "limits of nobody any more": account(
         "ada", None,
         "limits:\n  users:\n    ada:\n      memory: 8G\n    bob: {cpu: 1} # his\n  total: {cpu: 4}\n",

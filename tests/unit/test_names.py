@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from installer.hub.names import SYSTEM, Naming, NoAccount, account_of, read_map
+from installer.hub.names import KEPT, KEPT_BEGINNINGS, SYSTEM, Naming, NoAccount, account_of, can_be_made, read_map
+from installer.libexec import account_helper
 
 USERADD = re.compile(r"[a-z][a-z0-9-]{0,30}")
 ANY = st.text(min_size=1, max_size=300).filter(str.strip)
+LIKE_KEPT = st.builds(
+    "".join, st.tuples(st.sampled_from([*sorted(KEPT), *KEPT_BEGINNINGS]), st.text("ab-_.@1", max_size=20))
+)
 LIKE_NAMES = st.text(st.sampled_from("abAB01-._@+x ßé界"), min_size=1, max_size=40).filter(str.strip)
 PREFIX = st.sampled_from(["", "gh-", "a", "abcdefghijkl"])
 
@@ -48,6 +52,37 @@ def test_useradd_takes_every_one_of_them(name: str, prefix: str) -> None:
     assert USERADD.fullmatch(account)
     assert account.startswith(prefix)
     assert account not in SYSTEM
+
+
+def makes(account: str) -> bool:
+    """Whether the helper would."""
+    try:
+        account_helper.check_name(account)
+    except account_helper.Refused:
+        return False
+    return True
+
+
+def test_the_helper_has_the_same_list() -> None:
+    assert account_helper.RESERVED == KEPT
+    assert account_helper.RESERVED_BEGINNINGS == KEPT_BEGINNINGS
+
+
+@given(LIKE_KEPT | LIKE_NAMES | ANY, PREFIX)
+def test_the_helper_makes_every_one_of_them(name: str, prefix: str) -> None:
+    assert makes(name) == can_be_made(name)
+    try:
+        account = account_of(name, Naming(prefix=prefix))
+    except NoAccount:
+        return
+    assert makes(account)
+    assert can_be_made(account)
+
+
+@pytest.mark.parametrize("name", ["pi", "core", "snap", "ansible", "debian", "jupyterfan", "jupyter@example.org"])
+def test_a_name_that_is_kept_gets_another_unless_accounts_are_there(name: str) -> None:
+    assert re.fullmatch(r"(u-)?[a-z-]+-x[a-z2-7]{8}", account_of(name, Naming()))
+    assert (account_of(name, Naming(made=False)) == name) is ("@" not in name)
 
 
 @given(LIKE_NAMES | ANY, LIKE_NAMES | ANY, st.booleans(), PREFIX)

@@ -98,7 +98,8 @@ def test_names(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["", "-", "-rf", "Grace", "1grace", "grace_h", "grace.h", "a" * 32, "grace hopper", "../etc", "grace\x00", "räuber",
-     "root", "jupyter", "jupyterhub-selftest", "sudo", "docker", "systemd-x", "_apt", "grace-xabcdefgh", "$(id)"],
+     "root", "jupyter", "jupyterhub-selftest", "sudo", "docker", "systemd-x", "_apt", "grace-xabcdefgh", "$(id)",
+     "pi", "core", "snap", "ansible", "debian", "jupyterfan"],
 )  # fmt: skip
 def test_names_that_nobody_can_have(name: str) -> None:
     assert unfit_name(name) is not None

@@ -37,6 +37,7 @@ SETTINGS: dict[str, Any] = {
     "admins": ["ada"],
     "members": False,
     "members_group": "jupyterhub-users",
+    "accounts_group": "jupyterhub-accounts",
     "existing_accounts": False,
     "names": {"rule": "lowercase", "prefix": None, "domain": None, "map": None},
 }  # fmt: skip
@@ -61,6 +62,7 @@ def asked(directory: Path, settings: dict[str, Any], *words: str) -> subprocess.
         (["eve", "--organization=lab"], "no", "eve", "blocked (auth.blocked)"),
         (["root", "--organization=lab"], "no", None, "root is a name of the system's"),
         (["--group", "--organization=lab"], "yes", "group-x", "in lab"),
+        (["pi", "--organization=lab"], "yes", "pi-x", "in lab"),
     ],
 )
 def test_answers(words: list[str], gets_in: str, account: str | None, why: str, tmp_path: Path) -> None:
@@ -116,6 +118,30 @@ def test_whose_the_account_is_counts(
     found = allowed.answer(sign_in, Person(asked[0], ""), owners_at(str(database), sign_in.vouching))
     assert (found["account"], found["allowed"]) == (answer[0], not answer[1])
     assert answer[1] in str(found["why"])
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("grace", "home/grace is there already, and may be somebody else's; move it away"),
+        ("physics", "the name physics is that of a group"),
+        ("ivan", "no account called ada.lovelace is the hub's to make: lower-case letters"),
+        ("bob-no-such", ""),
+    ],
+)
+def test_an_account_that_could_not_be_made(
+    name: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home" / "grace").mkdir(parents=True)
+    names = tmp_path / "names"
+    names.write_text("ivan ada.lovelace\n")
+    monkeypatch.setattr(allowed, "HOMES", tmp_path / "home")
+    monkeypatch.setattr(allowed, "is_group", lambda group: group == "physics")
+    allow = {**SETTINGS["allow"], "all": True}
+    sign_in = SignIn({**SETTINGS, "allow": allow, "names": {**SETTINGS["names"], "map": str(names)}})
+    found = allowed.answer(sign_in, Person(name, ""), {})
+    assert found["allowed"] is not bool(why)
+    assert why in str(found["why"])
 
 
 def test_a_list_is_read_anew(tmp_path: Path) -> None:

@@ -7,12 +7,17 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from installer.commands import user_lists, user_mentions
+from installer.commands.situation import Situation
 from installer.config.auth import Allow, Auth, Names
+from installer.config.load import load_text
 from installer.config.models import Config
+from installer.host import paths
 from installer.host.errors import Problem
 from installer.hub import owners
 
@@ -42,6 +47,24 @@ def test_an_account_has_another_name(tmp_path: Path) -> None:
     assert file.read_text() == "# ada is Ada\nada\tlovelace # the first\n  x@y.z   adam\nn lovelace# x\nm ada.b\n"
 
 
+def test_a_line_goes_and_all_others_stay(tmp_path: Path) -> None:
+    file = tmp_path / "names"
+    assert not user_lists.remove_account(file, "ada")
+    before, after = "# ada is Ada\nx@y.z   adam\n", "\n  m ada.b\nada eve # not ada\nlast bob"
+    file.write_text(f"{before}Ada\tada# she\n{after}")
+    file.chmod(0o640)
+    assert user_lists.remove_account(file, "ada")
+    assert file.read_text() == before + after
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert not user_lists.remove_account(file, "ada")
+    file.write_text("# who\nada # a\nADA admin\n\n#ada\nadam\nbob ada\nmüller")
+    assert user_lists.remove_names(file, ["Ada", "MU\u0308LLER"], fold=True)
+    assert file.read_text() == "# who\n\n#ada\nadam\nbob ada\n"
+    file.write_text("\ufeffAda\nada\n")
+    assert user_lists.remove_names(file, ["Ada"], fold=False)
+    assert file.read_text() == "ada\n"
+
+
 def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     file = tmp_path / "names"
     assert (user_lists.pairs(file), user_lists.names(file)) == ({}, set())
@@ -60,9 +83,23 @@ def test_places_that_name_an_account(tmp_path: Path) -> None:
     assert len(user_mentions.mentions(local, "ada")) == len(["blocked", "users", "file"])
     assert user_mentions.mentions(local, "admin") == []
     with pytest.raises(Problem, match=r"ada is named in auth.blocked of .* and auth.allow.users of .* and .*userlist"):
-        user_mentions.refuse(local, "ada")
+        user_mentions.refuse(local, "ada", "lovelace")
+    limited = load_text(paths.CONFIG_FILE, "limits: {users: {ada: {cpu: 1}, lovelace: {cpu: 2}}}")
+    with pytest.raises(Problem, match=r"limits\.users of .* names lovelace already"):
+        user_mentions.refuse(limited, "ada", "lovelace")
+    user_mentions.refuse(limited, "ada", "countess")
     away = Auth(provider="google", client_id="x", allow=Allow(users=("ada",)), names=Names(map=str(tmp_path / "names")))
     assert user_mentions.mentions(Config(auth=away), "ada") == [], "there, it is somebody's name at the provider"
+
+
+@pytest.mark.parametrize(
+    ("admins", "after"), [("[ada, bob]", "[lovelace, bob]"), ("[bob, lovelace, ada]", "[bob, lovelace]")]
+)
+def test_an_admin_has_another_name(admins: str, after: str) -> None:
+    text = f"hub: {{admin_users: {admins}}} # ours\n"
+    site = SimpleNamespace(admin_users=load_text(paths.CONFIG_FILE, text).hub.admin_users)
+    situation = cast("Situation", SimpleNamespace(config_text=text, site=site))
+    assert user_mentions.given(situation, "ada", "lovelace") == f"hub: {{admin_users: {after}}} # ours\n"
 
 
 @pytest.fixture
