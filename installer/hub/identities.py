@@ -25,6 +25,11 @@ CREATE TABLE IF NOT EXISTS installer_identities (
 """
 
 
+def as_noted(name: str) -> str:
+    """A name at a provider, as long as one can be noted."""
+    return name[:_LONGEST_NAME]
+
+
 @dataclass(frozen=True)
 class Identity:
     """Somebody at a login provider, by the id that never changes."""
@@ -49,6 +54,14 @@ class Identities:
         ).first()
         return row[0] if row and uid_of(row[0]) is not None else None
 
+    def name_of(self, identity: Identity) -> str:
+        """The name that an identity was let in by last, as long as the account is there; "" where there is none."""
+        row = self._session.execute(
+            text("SELECT account, name FROM installer_identities WHERE provider = :provider AND subject = :subject"),
+            vars(identity),
+        ).first()
+        return str(row[1]) if row and uid_of(row[0]) is not None else ""
+
     def owner_of(self, account: str) -> Identity | None:
         """The identity that has an account, as long as that is there."""
         row = self._session.execute(
@@ -63,7 +76,7 @@ class Identities:
 
     def give(self, account: str, identity: Identity, name: str) -> None:
         """Note that an account is an identity's, who is called so, and nobody else's."""
-        row = {"account": account, "name": name[:_LONGEST_NAME], **vars(identity)}
+        row = {"account": account, "name": as_noted(name), **vars(identity)}
         self._session.execute(
             text(
                 "DELETE FROM installer_identities WHERE account = :account "

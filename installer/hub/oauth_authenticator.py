@@ -230,6 +230,7 @@ class ProviderAuthenticator(OAuthenticator):  # type: ignore[misc]
             "groups": sorted(person.groups),
             "organizations": sorted(person.organizations),
             "emails": sorted(person.emails),
+            "unverified": sorted(person.unverified),
             "workspace": person.workspace,
             "at": time.time(),
         }
@@ -319,6 +320,8 @@ def _as_held(held: Mapping[str, Any]) -> Person:
         groups=frozenset(held["groups"]),
         organizations=frozenset(held["organizations"]),
         emails=frozenset(held["emails"]),
+        # Logins of older releases have none.
+        unverified=frozenset(held.get("unverified", ())),
         workspace=held["workspace"],
     )
 

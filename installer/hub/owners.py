@@ -1,4 +1,4 @@
-"""Who has which account, by the names that they had at the login provider when they came for the first time.
+"""Who has which account, by the names that they had at the login provider when they were let in last.
 
 Run as the hub's account. The answer goes to standard output, as JSON.
 

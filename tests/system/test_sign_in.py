@@ -247,6 +247,24 @@ def test_whoever_changes_name_and_address_keeps_the_account(bare: tuple[Machine,
         provider.tell(PEOPLE)
 
 
+def test_a_new_name_or_address_gets_nobody_around_a_block(bare: tuple[Machine, LoginProvider]) -> None:
+    machine, provider = bare
+    configure(machine, OIDC + "  names: {prefix: c-}\n")
+    nina = {"preferred_username": "nina", "email": "nina@evil.example", "groups": ["students"]}
+    try:
+        provider.tell({**PEOPLE, "u20": nina, "u21": {**nina, "preferred_username": "nora"}})
+        assert enters(machine, "u20")["name"] == "c-nina"
+        configure(machine, OIDC.replace("[Mallory]", "[Nina]") + "  names: {prefix: c-}\n")
+        provider.tell({**PEOPLE, "u20": {**nina, "preferred_username": "angel"}})
+        is_refused(machine, "u20", "'angel' refused: blocked (auth.blocked)")
+        configure(machine, OIDC.replace("[Mallory]", "[nina@Evil.example]"))
+        provider.tell({**PEOPLE, "u21": {**nina, "preferred_username": "nora"}})
+        is_refused(machine, "u21", "'nora' refused: blocked (auth.blocked)")
+    finally:
+        provider.tell(PEOPLE)
+        configure(machine, OIDC)
+
+
 def test_whoever_leaves_the_group_is_out(bare: tuple[Machine, LoginProvider]) -> None:
     """The provider is asked again after a few minutes (here at once: the hub has forgotten, by a restart)."""
     machine, provider = bare
@@ -477,6 +495,13 @@ def test_github(campus: Machine) -> None:
     words = "cat /proc/$(pgrep --uid gh-carol --full jupyterhub-singleuser | head -1)/environ | tr '\\0' '\\n'"
     names = {line.partition("=")[0] for line in campus.run(words).stdout.splitlines() if line.startswith("AUTH_")}
     assert names == {"AUTH_ACCESS_TOKEN"}
+    configure(
+        campus,
+        "auth:\n  provider: github\n  url: https://github.test\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n"
+        "  allow: {organizations: [our-lab, other/students]}\n  blocked: [C@x.org]\n  names: {prefix: gh-}\n",
+    )
+    assert enters(campus, "g1")["name"] == "gh-bob-smith"
+    is_refused(campus, "g2", "'carol' refused: blocked (auth.blocked)")
 
 
 def test_gitlab(campus: Machine) -> None:
@@ -527,10 +552,12 @@ def test_auth0(bare: tuple[Machine, LoginProvider]) -> None:
 
 
 def test_bitbucket(campus: Machine) -> None:
-    configure(
-        campus,
-        "auth:\n  provider: bitbucket\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n  allow: {users: [judy]}\n",
+    auth = (
+        "auth:\n  provider: bitbucket\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n  allow: {users: [judy]}\n"
     )
+    campus.put(CONFIG, f"{auth}  blocked: [eve@evil.example]\n{NO_KERNELS}")
+    assert "auth.blocked has eve@evil.example, an address: this hub is told of none" in apply_as_root(campus).stderr
+    configure(campus, auth)
     assert enters(campus, "b1")["name"] == "judy"
 
 
