@@ -214,9 +214,11 @@ class Auth(Section):
         "groups", "What of all that the provider says are somebody's groups.", example="https://example.org/groups"
     )
     blocked: NamesThere = setting(
-        (), "People who never get in, whatever else says so: by their name at the provider, or their account's.",
+        (),
+        "People who never get in, whatever else says so: by their name at the provider, their account's, or an address "
+        "that the provider tells.",
         example=["mallory"],
-    )  # fmt: skip
+    )
     create_accounts: Switch = setting(
         False,
         "Make a Linux account for whoever is let in and has none: for a login of your own in "
@@ -281,7 +283,21 @@ class Auth(Section):
         for name, providers in _ALLOW_ONLY_FOR.items():
             if name in self.allow.model_fields_set and self.provider not in providers:
                 return f"allow.{name}", _WHY_NOT.get((self.provider, name), f"is for {_listed(providers)}")
+        addresses = [name for name in self.blocked if "@" in name]
+        if addresses and not self._knows_addresses:
+            return (
+                "blocked",
+                f"has {addresses[0]}, an address: this hub is told of none (name people, or their accounts)",
+            )
         return None
+
+    @property
+    def _knows_addresses(self) -> bool:
+        """Whether an entry with an @ can be anybody: by an address that is told, or as a name."""
+        if self.provider == "ldap":
+            # Of other attributes it can't be said that they never are addresses.
+            return self.ldap.name_attribute.lower() not in ("uid", "samaccountname")
+        return self.provider not in ("native", "bitbucket")
 
     @model_validator(mode="before")
     @classmethod

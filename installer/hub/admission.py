@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from installer.hub import refusals
 from installer.hub.accounts import ensure
-from installer.hub.identities import Identities, Identity
+from installer.hub.identities import Identities, Identity, as_noted
 from installer.hub.linux_accounts import groups_of, own_group_of, uid_of
 from installer.hub.names import NoAccount, account_of, is_mapped
 from installer.hub.rules import Decision, Person, decide
@@ -25,7 +25,8 @@ async def admit(identities: Identities, sign_in: SignIn, identity: Identity, per
     kept = identities.account_of(identity)
     # What the file of names says goes first; then what it was the first time, whatever somebody is called today.
     account = person.account or (kept if kept and not mapped else account_of(person.name, naming))
-    person = replace(person, account=account, uid=uid_of(account))
+    before = identities.name_of(identity)
+    person = replace(person, account=account, uid=uid_of(account), before=before)
     decision = decide(person, rules, naming)
     if not decision.allowed:
         return person, decision
@@ -41,7 +42,8 @@ async def admit(identities: Identities, sign_in: SignIn, identity: Identity, per
     # Somebody else may have come to have it while it was being made.
     owner = identities.owner_of(account)
     _refuse_others(owner, identity, person, given=given)
-    if owner != identity:
+    # The name as it is now, too: it is what an administrator sees, and blocks.
+    if owner != identity or before != as_noted(person.name):
         identities.give(account, identity, person.name)
     return person, decision
 

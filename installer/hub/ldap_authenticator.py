@@ -18,21 +18,20 @@ from tornado import web
 from installer.hub.accounts import AccountRefused
 from installer.hub.admission import admit
 from installer.hub.directory import Away, Directory, Entry, NotThem, Trouble, Unusable
+from installer.hub.guessing import alike
 from installer.hub.helper import HelperUnreachable
 from installer.hub.identities import Identities, Identity
 from installer.hub.names import NoAccount
 from installer.hub.rules import Decision, Person
 from installer.hub.sign_in import SignIn, Unreadable
 from installer.hub.slowed import Slowed, WrongPassword
+from installer.hub.turns import Turns
 
-AT_ONCE = 12
-"""Logins under way at a time; the others wait for their turn."""
+AT_ONCE, KEPT = 8, 4
+"""Logins under way at a time, the others wait for their turn; and how many are kept for browsers that are known."""
 
 REFRESHES_AT_ONCE = 4
 """Looks at people who are logged in already: apart, or a flood of logins would make them wait too."""
-
-FAILURE_SECONDS = 3.0
-"""Every refusal takes this long at least: whether somebody is in the directory, time doesn't tell."""
 
 WITHOUT_WORD = 24 * 3600.0
 """Seconds for which somebody stays logged in whom the directory can't be asked about without their password."""
@@ -59,9 +58,9 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(**kwargs)
         self._directory = Directory(self.sign_in["ldap"], self.sign_in["ca_file"], self.secret)
-        self._logins = ThreadPoolExecutor(AT_ONCE, "login")
+        self._logins = ThreadPoolExecutor(AT_ONCE + KEPT, "login")
         self._looks = ThreadPoolExecutor(REFRESHES_AT_ONCE, "refresh")
-        self._slowed = Slowed(self.log)
+        self._slowed = Slowed(self.log, Turns(AT_ONCE, KEPT))
         self.enable_auth_state = True
         # Who gets in is decided further down, before JupyterHub asks.
         self.any_allow_config = True
@@ -73,18 +72,23 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc]
     async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:  # noqa: ANN401
         """The account, if the password is right and the rules let them in, else None. Raises HTTPError."""
         typed = data["username"].strip()
-        # The directory takes names that differ in case alone for one, and so does who counts the guesses.
+        # Names that the directory takes for one are one to who counts the guesses, too; and so are those by which it
+        # finds one entry, say somebody's name and their address.
         return await self._slowed.check(
-            handler, typed.casefold(), lambda: self._log_in(handler, typed, data.get("password", ""))
+            handler, alike(typed), lambda count: self._log_in(handler, typed, data.get("password", ""), count)
         )
 
-    async def _log_in(self, handler: Any, typed: str, password: str) -> dict[str, Any]:  # noqa: ANN401 - JupyterHub's
-        """Raises WrongPassword, HTTPError."""
-        ends = time.monotonic() + FAILURE_SECONDS
+    async def _log_in(
+        self,
+        handler: Any,  # noqa: ANN401 - JupyterHub's
+        typed: str,
+        password: str,
+        count: Callable[[str], None],
+    ) -> dict[str, Any]:
+        """Raises WrongPassword, TooSoon, HTTPError."""
         try:
-            entry = await self._in(self._logins, lambda: self._directory.log_in(typed, password))
+            entry = await self._in(self._logins, lambda: self._directory.log_in(typed, password, count))
         except NotThem as why:
-            await asyncio.sleep(max(0.0, ends - time.monotonic()))
             raise WrongPassword(str(why)) from None
         except Unusable as why:
             return self._refused(typed, str(why))

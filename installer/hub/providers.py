@@ -88,7 +88,8 @@ class OpenIDConnect:
         del token, ask
         claim = str(self._sign_in["name_claim"])
         verified = told.get("email_verified") in (True, "true")
-        emails = frozenset({str(told["email"])}) if verified and told.get("email") else frozenset[str]()
+        known = frozenset({str(told["email"])}) if told.get("email") else frozenset[str]()
+        emails = known if verified else frozenset[str]()
         name = told.get(claim)
         if not isinstance(name, str) or not name.strip():
             raise Unclear(f"it tells of no {claim}")
@@ -99,6 +100,7 @@ class OpenIDConnect:
             account="",
             groups=_words(told.get(self._sign_in["groups_claim"])),
             emails=emails,
+            unverified=known - emails,
             workspace=str(told.get("hd") or "").lower(),
         )
 
@@ -110,6 +112,7 @@ class GitHub:
         self._url = str(sign_in["url"] or "https://github.com").rstrip("/")
         self._api = "https://api.github.com" if self._url == "https://github.com" else f"{self._url}/api/v3"
         self._allow = sign_in["allow"]
+        self._blocks_addresses = any("@" in entry for entry in sign_in["blocked"])
 
     async def endpoints(self, ask: Ask) -> Endpoints:
         """Always the same."""
@@ -121,7 +124,7 @@ class GitHub:
     def scopes(self) -> list[str]:
         """No more than the rules need."""
         organizations = ["read:org"] if self._allow["organizations"] else []
-        return organizations + (["user:email"] if self._allow["email_domains"] else [])
+        return organizations + (["user:email"] if self._asks_for_addresses else [])
 
     def subject(self, told: Mapping[str, Any]) -> str:
         """The number of the account: its name can be changed, and be taken by somebody else then."""
@@ -137,9 +140,24 @@ class GitHub:
         if not login:
             raise Unclear("it tells of no login")
         member = [entry for entry in self._allow["organizations"] if await self._is_in(entry, str(login), token, ask)]
-        addresses = await ask(f"{self._api}/user/emails", token) if self._allow["email_domains"] else []
-        emails = [each["email"] for each in addresses or [] if each.get("verified")]
-        return Person(name=str(login), account="", organizations=frozenset(member), emails=frozenset(emails))
+        addresses = await ask(f"{self._api}/user/emails", token) if self._asks_for_addresses else []
+        if addresses is None and self._blocks_addresses:
+            # A token of before there was such a block: with a new one it is told.
+            raise Unclear("it doesn't tell of their e-mail addresses, and auth.blocked has some")
+        emails = {verified: set[str]() for verified in (True, False)}
+        for each in addresses or []:
+            emails[bool(each.get("verified"))].add(each["email"])
+        return Person(
+            name=str(login),
+            account="",
+            organizations=frozenset(member),
+            emails=frozenset(emails[True]),
+            unverified=frozenset(emails[False]),
+        )
+
+    @property
+    def _asks_for_addresses(self) -> bool:
+        return bool(self._allow["email_domains"]) or self._blocks_addresses
 
     async def _is_in(self, entry: str, login: str, token: str, ask: Ask) -> bool:
         """Whether somebody is in an organisation, or a team in one; by their name there, never by that here."""

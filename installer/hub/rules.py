@@ -43,6 +43,7 @@ class Person:
     """Somebody who has shown who they are.
 
     name: at the provider. account: here. uid: that account's, None where there is none yet. emails: verified ones.
+    unverified: those that the provider only repeats. before: the name that they were let in by last; "" where never.
     workspace: the domain of the organisation that manages the person's account at Google.
     approved: whether an administrator has let them in. added: whether with the very account that they have here.
     """
@@ -53,6 +54,8 @@ class Person:
     groups: frozenset[str] = frozenset()
     organizations: frozenset[str] = frozenset()
     emails: frozenset[str] = frozenset()
+    unverified: frozenset[str] = frozenset()
+    before: str = ""
     workspace: str = ""
     approved: bool = False
     added: bool = False
@@ -72,9 +75,10 @@ def decide(person: Person, rules: Rules, naming: Naming) -> Decision:
     """Hold a person against the rules."""
     if _is_systems(person):
         return Decision(allowed=False, why=f"{person.account} is root or an account of the system's")
-    # Broader than the rules that let somebody in: a block that a capital letter gets around would be none.
-    theirs = {person.name.casefold(), person.account.casefold(), *(email.casefold() for email in person.emails)}
-    if theirs & {name.casefold() for name in rules.blocked}:
+    # Broader than the rules that let somebody in: a block that a capital letter, or a new name, gets around would be
+    # none. An address counts unverified, too: at worst people shut themselves out.
+    theirs = {person.name, person.before, person.account, *person.emails, *person.unverified} - {""}
+    if {word.casefold() for word in theirs} & {name.casefold() for name in rules.blocked}:
         return Decision(allowed=False, why="blocked (auth.blocked)")
     why, named = _let_in(person, rules, naming)
     if not why and rules.approval:
@@ -129,6 +133,11 @@ def _is_admin(person: Person, rules: Rules, naming: Naming) -> bool:
     )
 
 
+def words_of(line: str) -> list[str]:
+    """What stands in a line of such a file, without the remark behind a #. That may be in a name: not as its first."""
+    return re.split(r"[ \t]#|^#", line)[0].split()
+
+
 def read_list(text: str) -> dict[str, bool]:
     """People, and whether each is an admin, out of the text of a file: a name a line, `admin` behind it.
 
@@ -136,7 +145,7 @@ def read_list(text: str) -> dict[str, bool]:
     """
     listed: dict[str, bool] = {}
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
-        words = re.split(r"[ \t]#|^#", line)[0].split()
+        words = words_of(line)
         if not words:
             continue
         if words[1:] not in ([], ["admin"]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,6 +25,14 @@ PASSWORD = "a fine password: ä €"
 SECRET_FILE = "/etc/jupyterhub/secrets/ldap_password"
 WRONG_NAMES = ("*", "len*", "lena)(uid=*", "*)(|(uid=*", "lena))(", "\\2a", "(", "lena,ou=people", "+", "#x")
 ELSEWHERE = "elsewhere.test"
+
+CHANGED = """if True:
+    import sqlite3, sys
+    line = sqlite3.connect(sys.argv[1])
+    line.execute(sys.argv[2], sys.argv[3:])
+    line.commit()
+"""
+"""What an older release did to its database."""
 
 Campus = tuple[Machine, DirectoryServer]
 
@@ -171,6 +180,27 @@ def test_guessing_is_slowed(campus: Campus) -> None:
     assert said(campus[0]).count("'nobody-at-all': too many wrong passwords") == 3
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("olga", "OLGA", "\uff4f\uff4c\uff47\uff41", "\u24de\u24db\u24d6\u24d0"),
+        ("twice", "twofold", "twice", "twofold"),
+    ],
+    ids=["look-alikes", "two names"],
+)
+def test_another_name_for_an_entry_is_no_other_guess(campus: Campus, names: tuple[str, ...]) -> None:
+    def guess(name: str) -> int:
+        with Visitor(campus[0]) as visitor:
+            return visitor.login(name, "guess").status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = sorted(threads.map(guess, 2 * names))
+    assert answers == [*[httpx.codes.FORBIDDEN] * 5, *[httpx.codes.TOO_MANY_REQUESTS] * 3]
+    time.sleep(2)  # they have to wait for one, and are let in then
+    if "olga" in names:
+        enters(campus[0], "olga")
+
+
 def test_no_password_is_none(campus: Campus) -> None:
     """The directory would say yes: to an empty one, and to what libraries make an empty one of."""
     are_unknown(
@@ -290,6 +320,27 @@ def test_in_the_clear_only_on_this_machine(campus: Campus) -> None:
     )
     directory.stop()
     directory.start()
+
+
+def test_another_way_to_the_directory_is_the_same_directory(campus: Campus) -> None:
+    """Also for those whom an older release has noted by the address. Who is forgotten is nobody's, until named."""
+    machine, _ = campus
+    change = "update installer_identities set provider = ? where account = 'lena'"
+    database = "/var/lib/jupyterhub/jupyterhub.sqlite"
+    words = ["python3", "-c", CHANGED, database, change, f"ldaps://{DIRECTORY}"]
+    machine.run(words, user="jupyter", cwd="/")
+    for url in (f"ldaps://{DIRECTORY}:636", f"ldap://{DIRECTORY}"):
+        configure(machine, config(url=url))
+        for name in ("lena", "otto"):
+            assert enters(machine, name)["name"] == name
+    machine.run(
+        ["/opt/jupyter/.venv/bin/python", "-I", "-m", "installer.hub.owners", "--gone", "lena", database],
+        user="jupyter", cwd="/",
+    )  # fmt: skip
+    is_told(machine, "lena", PASSWORD, httpx.codes.FORBIDDEN, "you can't use this hub")
+    assert "refused: the account lena was there before" in said(machine)
+    configure(machine, config().replace("allow: {", "allow: {users: [lena], "))
+    assert enters(machine, "lena")["name"] == "lena"
 
 
 def test_a_place_that_follows_from_the_name(campus: Campus) -> None:

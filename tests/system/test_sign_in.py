@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from tests.system.machine import Machine
 from tests.system.machine_installer import apply_as_root
 from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG, NO_KERNELS, add_person
 from tests.system.machine_process import Result
-from tests.system.visitor import HOST, until
+from tests.system.visitor import HOST, Visitor, until
 
 pytestmark = pytest.mark.only_on("bookworm")
 
@@ -252,6 +253,24 @@ def test_whoever_changes_name_and_address_keeps_the_account(bare: tuple[Machine,
         provider.tell(PEOPLE)
 
 
+def test_a_new_name_or_address_gets_nobody_around_a_block(bare: tuple[Machine, LoginProvider]) -> None:
+    machine, provider = bare
+    configure(machine, OIDC + "  names: {prefix: c-}\n")
+    nina = {"preferred_username": "nina", "email": "nina@evil.example", "groups": ["students"]}
+    try:
+        provider.tell({**PEOPLE, "u20": nina, "u21": {**nina, "preferred_username": "nora"}})
+        assert enters(machine, "u20")["name"] == "c-nina"
+        configure(machine, OIDC.replace("[Mallory]", "[Nina]") + "  names: {prefix: c-}\n")
+        provider.tell({**PEOPLE, "u20": {**nina, "preferred_username": "angel"}})
+        is_refused(machine, "u20", "'angel' refused: blocked (auth.blocked)")
+        configure(machine, OIDC.replace("[Mallory]", "[nina@Evil.example]"))
+        provider.tell({**PEOPLE, "u21": {**nina, "preferred_username": "nora"}})
+        is_refused(machine, "u21", "'nora' refused: blocked (auth.blocked)")
+    finally:
+        provider.tell(PEOPLE)
+        configure(machine, OIDC)
+
+
 def test_whoever_leaves_the_group_is_out(bare: tuple[Machine, LoginProvider]) -> None:
     """The provider is asked again after a few minutes (here at once: the hub has forgotten, by a restart)."""
     machine, provider = bare
@@ -287,6 +306,31 @@ def test_tokens_are_kept_encrypted_and_refreshed(bare: tuple[Machine, LoginProvi
     ).stdout
     assert len(kept) > len("access_token")
     assert "access_token" not in kept
+
+
+def come_back_at_once(machine: Machine, visitor: Visitor) -> None:
+    """Ten requests of olga's once her token has ended: it is refreshed for one of them."""
+    expired = time.monotonic() + 4
+    restart(machine)
+    until("the token's end", lambda: time.monotonic() > expired)
+    before = said(machine).count("Refreshing oauth access token for olga")
+    with ThreadPoolExecutor(10) as pool:
+        pages = list(pool.map(lambda _: visitor.get("/hub/home", follow=False), range(10)))
+    assert {page.status_code for page in pages} == {httpx.codes.OK}
+    assert said(machine).count("Refreshing oauth access token for olga") == before + 1
+
+
+def test_a_refresh_token_is_used_once(bare: tuple[Machine, LoginProvider]) -> None:
+    """Providers that give a new one each time take one that was used before for stolen, and end the login."""
+    machine, provider = bare
+    provider.tell({**PEOPLE, "lasts": 3, "refreshes": True, "rotates": True})
+    try:
+        with browser(machine) as visitor:
+            assert log_in(visitor, "u10", to="/hub/home").url.path == "/hub/home"
+            for _ in range(2):
+                come_back_at_once(machine, visitor)
+    finally:
+        provider.tell(PEOPLE)
 
 
 AGED = """
@@ -413,6 +457,21 @@ def test_a_list_that_is_none_is_told_and_changes_nothing(campus: Machine) -> Non
     is_refused(campus, "u2", "'eve' refused: no rule of auth.allow lets them in")
 
 
+def test_a_map_that_says_two_things_is_told_and_lets_nobody_in(campus: Machine) -> None:
+    campus.put("/etc/jupyterhub/names", "\ufeffLena.Lovelace@example.org teacher\n")
+    configure(campus, OIDC + "  names: {map: /etc/jupyterhub/names}\n")
+    assert enters(campus, "u8")["name"] == "teacher", "the byte order mark is no part of the name"
+    campus.put("/etc/jupyterhub/names", "lena.lovelace@example.org teacher\nLena.Lovelace@example.org lecturer\n")
+    why = "/etc/jupyterhub/names: line 2: Lena.Lovelace@example.org is the same name as lena.lovelace@example.org"
+    with browser(campus) as visitor:
+        assert log_in(visitor, "u8").status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert f"Nobody can log in: {why}" in said(campus)
+    assert why in " ".join(installer(campus, "doctor").stdout.split())
+    campus.put(CONFIG, OIDC + "  names: {map: /etc/jupyterhub/names}\n  server_tokens: [id_token]\n" + NO_KERNELS)
+    assert why in " ".join(apply_as_root(campus).stderr.split())
+    configure(campus, OIDC)
+
+
 def test_another_name_here_keeps_whose_it_is(campus: Machine) -> None:
     """The account is its owner's as long as it is there; one of that name that comes later is not."""
     campus.put("/etc/jupyterhub/userlist", "grace\n")
@@ -519,6 +578,13 @@ def test_github(campus: Machine) -> None:
     words = "cat /proc/$(pgrep --uid gh-carol --full jupyterhub-singleuser | head -1)/environ | tr '\\0' '\\n'"
     names = {line.partition("=")[0] for line in campus.run(words).stdout.splitlines() if line.startswith("AUTH_")}
     assert names == {"AUTH_ACCESS_TOKEN"}
+    configure(
+        campus,
+        "auth:\n  provider: github\n  url: https://github.test\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n"
+        "  allow: {organizations: [our-lab, other/students]}\n  blocked: [C@x.org]\n  names: {prefix: gh-}\n",
+    )
+    assert enters(campus, "g1")["name"] == "gh-bob-smith"
+    is_refused(campus, "g2", "'carol' refused: blocked (auth.blocked)")
 
 
 def test_gitlab(campus: Machine) -> None:
@@ -569,10 +635,12 @@ def test_auth0(bare: tuple[Machine, LoginProvider]) -> None:
 
 
 def test_bitbucket(campus: Machine) -> None:
-    configure(
-        campus,
-        "auth:\n  provider: bitbucket\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n  allow: {users: [judy]}\n",
+    auth = (
+        "auth:\n  provider: bitbucket\n  client_id: hub\n  ca_file: /etc/ssl/login-ca.pem\n  allow: {users: [judy]}\n"
     )
+    campus.put(CONFIG, f"{auth}  blocked: [eve@evil.example]\n{NO_KERNELS}")
+    assert "auth.blocked has eve@evil.example, an address: this hub is told of none" in apply_as_root(campus).stderr
+    configure(campus, auth)
     assert enters(campus, "b1")["name"] == "judy"
 
 

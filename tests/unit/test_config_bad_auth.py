@@ -109,6 +109,16 @@ def test_mistake(bad: Bad, tmp_path: Path) -> None:
             "allow.all",
             "has no say: people are let in one by one (installer user approve, or add; or on the hub's page)",
         ),
+        (
+            "{provider: bitbucket, client_id: x, allow: {users: [a]}, blocked: [eve, e@b.org]}",
+            "blocked",
+            "has e@b.org, an address: this hub is told of none (name people, or their accounts)",
+        ),
+        (
+            "{provider: ldap, allow: {all: true}, blocked: [e@b.org], ldap: {url: 'ldaps://l.test', base: 'dc=e'}}",
+            "blocked",
+            "has e@b.org, an address: this hub is told of none (name people, or their accounts)",
+        ),
         ("{names: {prefix: x}}", "names", "is for oidc, gitlab, google, auth0, github, bitbucket and ldap"),
     ],
 )
@@ -121,6 +131,16 @@ def test_the_address_of_the_discovery_document_will_do(tmp_path: Path) -> None:
     assert load(write(tmp_path, text % "openid-configuration")).auth.issued_by == "https://a.org/r"
     with pytest.raises(ConfigProblem):
         load(write(tmp_path, text % "x?y"))
+
+
+def test_an_address_is_blocked_where_it_can_be_somebody(tmp_path: Path) -> None:
+    for text in (
+        "{blocked: [e@b.org]}",
+        "{provider: github, client_id: x, allow: {all: true}, blocked: [e@b.org]}",
+        "{provider: ldap, allow: {all: true}, blocked: [e@b.org], ldap: {url: 'ldaps://l.test', base: 'dc=e',"
+        " name_attribute: mail}}",
+    ):
+        assert load(write(tmp_path, f"auth: {text}\n")).auth.idle is None
 
 
 def test_nothing_is_needed_for_pam() -> None:

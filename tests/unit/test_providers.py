@@ -120,7 +120,9 @@ def test_claims() -> None:
         "hd": "E",
     }
     assert who(told) == Person("Ada", "", groups=frozenset({"x"}), emails=frozenset({"a@example.org"}), workspace="e")
-    assert who({**told, "email_verified": "false"}).emails == frozenset()
+    unverified = who({**told, "email_verified": "false"})
+    assert not unverified.emails
+    assert unverified.unverified == {"a@example.org"}
     assert who({**told, "groups": "x"}).groups == {"x"}
     assert who({**told, "groups": {"x": 1}}).groups == frozenset()
     assert who({**told, "https://e/g": ["y"]}, groups_claim="https://e/g").groups == {"y"}
@@ -149,9 +151,27 @@ def test_github_is_asked_about_the_name_that_it_knows() -> None:
     }
     provider = GitHub(SIGN_IN)
     person = asyncio.run(provider.person({"id": 7, "login": "Bob-Smith"}, "t", pages(known)))
-    assert person == Person("Bob-Smith", "", organizations=frozenset({"our-lab"}), emails=frozenset({"b@x.org"}))
+    assert person == Person(
+        "Bob-Smith",
+        "",
+        organizations=frozenset({"our-lab"}),
+        emails=frozenset({"b@x.org"}),
+        unverified=frozenset({"b@y.org"}),
+    )
     assert provider.subject({"id": 7, "login": "x"}) == "7"
     assert provider.scopes == ["read:org", "user:email"]
+
+
+def test_github_is_asked_for_addresses_where_one_is_blocked() -> None:
+    allow = {**SETTINGS["allow"], "organizations": [], "email_domains": []}
+    assert GitHub(SignIn({**SETTINGS, "allow": allow, "blocked": ["eve"]})).scopes == []
+    provider = GitHub(SignIn({**SETTINGS, "allow": allow, "blocked": ["b@y.org"]}))
+    assert provider.scopes == ["user:email"]
+    known = {"https://api.github.com/user/emails": [{"email": "b@y.org", "verified": False}]}
+    person = asyncio.run(provider.person({"id": 7, "login": "bob"}, "t", pages(known)))
+    assert person.unverified == {"b@y.org"}
+    with pytest.raises(Unclear, match="doesn't tell of their e-mail addresses"):
+        asyncio.run(provider.person({"id": 7, "login": "bob"}, "t", pages({})))
 
 
 def test_bitbucket_never_goes_by_what_people_call_themselves() -> None:
@@ -256,11 +276,38 @@ def test_accounts_that_the_machine_has_from_the_directory(owners: Identities) ->
 
 
 @pytest.mark.usefixtures("machine")
+def test_a_new_name_gets_nobody_around_a_block(owners: Identities) -> None:
+    """Known by their id they would keep the account, which is called otherwise than they are."""
+    names = {**SETTINGS["names"], "prefix": "gh-"}
+    assert admit(owners, "1", "mal", names=names).why == "gh-mal"
+    assert admit(owners, "1", "Mallory", names=names).why == "gh-mal"
+    assert not admit(owners, "1", "angel", blocked=["mallory"], names=names).allowed
+    assert not admit(owners, "1", "cherub", blocked=["mallory"], names=names).allowed, "and it stays what was noted"
+    assert admit(owners, "2", "angel", blocked=["mallory"], names=names).allowed
+
+
+@pytest.mark.usefixtures("machine")
 def test_another_provider_is_another_identity(owners: Identities) -> None:
     admit(owners, "1", "grace")
     with pytest.raises(NoAccount, match="was there before"):
         admit(owners, "1", "grace", provider="q")
     assert admit(owners, "1", "grace", provider="q", allow={**SETTINGS["allow"], "users": ["grace"]}).allowed
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_directory_is_the_same_at_another_address(owners: Identities) -> None:
+    """Older releases noted the address; ids of a directory are nobody else's anywhere."""
+    owners.give("local", Identity("ldap://l.example", "1"), "local")
+    assert owners.owner_of("local") == Identity("ldap", "1")
+    assert admit(owners, "1", "local", provider="ldap").why == "local"
+    assert admit(owners, "1", "renamed", provider="ldap").why == "local"
+    with pytest.raises(NoAccount, match="somebody else's"):
+        admit(owners, "2", "local", provider="ldap", allow={**SETTINGS["allow"], "users": ["local"]})
+    with pytest.raises(NoAccount, match="was there before"):
+        admit(owners, "1", "local")
+    owners.give("alone", Identity("ldaps://l.example:636", "3"), "alone")
+    owners.give("grace", Identity("ldap", "3"), "grace")
+    assert owners.owner_of("alone") is None, "one account for one identity"
 
 
 def test_nothing_is_made_or_noted_for_those_who_are_refused(owners: Identities, machine: dict[str, Any]) -> None:

@@ -18,6 +18,8 @@ ADA = Person(
     groups=frozenset({"students"}),
     organizations=frozenset({"Our-Lab", "our-lab/Staff"}),
     emails=frozenset({"Ada@Example.org"}),
+    unverified=frozenset({"Countess@Evil.example"}),
+    before="Miss-Byron",
 )
 ALL = Rules(
     users=frozenset({"ada"}),
@@ -62,6 +64,10 @@ def test_groups_are_compared_exactly() -> None:
     assert not asked(Rules(groups=frozenset({"Students"}))).allowed
 
 
+def test_an_address_that_nobody_has_verified_lets_nobody_in() -> None:
+    assert not asked(Rules(email_domains=frozenset({"evil.example"}))).allowed
+
+
 def test_a_domain_is_no_end_of_another() -> None:
     for email in ("ada@notexample.org", "ada@example.org.evil.example", "example.org"):
         assert not asked(
@@ -80,7 +86,7 @@ def test_exact_names_are_compared_exactly() -> None:
     assert asked(Rules(users=frozenset({"Ada"})), fold=False).allowed
 
 
-@pytest.mark.parametrize("word", ["ada", "ADA", "Ada@example.ORG"])
+@pytest.mark.parametrize("word", ["ada", "ADA", "Ada@example.ORG", "countess@evil.example", "miss-byron"])
 def test_blocked_wins(word: str) -> None:
     assert asked(replace(ALL, blocked=frozenset({word}))) == Decision(allowed=False, why="blocked (auth.blocked)")
 

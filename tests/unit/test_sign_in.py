@@ -144,6 +144,16 @@ def test_an_account_that_could_not_be_made(
     assert why in str(found["why"])
 
 
+def test_owners_of_a_directory_are_found_by_any_of_its_addresses(tmp_path: Path) -> None:
+    database = tmp_path / "hub.sqlite"
+    session = Session(create_engine(f"sqlite:///{database}"))
+    for account, provider in (("a", "ldap://l"), ("b", "ldaps://m:636"), ("c", "ldap"), ("d", "https://ldap.test")):
+        Identities(session).give(account, Identity(provider, account), account)
+    sign_in = SignIn({**SETTINGS, "provider": "ldap"})
+    assert owners_at(str(database), sign_in.vouching) == {"a": "a", "b": "b", "c": "c"}
+    assert owners_at(str(database), "https://ldap.test") == {"d": "d"}
+
+
 def test_a_list_is_read_anew(tmp_path: Path) -> None:
     listed = tmp_path / "userlist"
     settings = {**SETTINGS, "allow": {**SETTINGS["allow"], "file": str(listed)}}
@@ -163,6 +173,17 @@ def test_a_map_that_is_none(tmp_path: Path) -> None:
     file.write_text(json.dumps({**SETTINGS, "names": {**SETTINGS["names"], "map": str(names)}}))
     with pytest.raises(Unreadable, match=f"{names}: line 1: expected a name and an account"):
         load(file).naming()
+
+
+def test_a_map_with_one_name_twice(tmp_path: Path) -> None:
+    """In whatever case: it would be one of the two accounts, as it happens."""
+    names = tmp_path / "names"
+    names.write_text("\ufeffada x\nAda y\n")
+    settings = {**SETTINGS, "names": {**SETTINGS["names"], "map": str(names)}}
+    with pytest.raises(Unreadable, match=f"{names}: line 2: Ada is the same name as ada"):
+        SignIn(settings).naming()
+    exact = {**settings["names"], "rule": "exact"}
+    assert SignIn({**settings, "names": exact}).naming().mapped == {"ada": "x", "Ada": "y"}
 
 
 def test_the_answer_in_words() -> None:
