@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,9 @@ import pytest
 INSTALLER = Path(__file__).parents[2] / "installer"
 FLOORS = ("cli", "commands", "features", "resources", "kernels", "engine", "config", "pki", "host")
 """From the top down; a floor imports from itself and from those below."""
+
+SHARED = {"installer.hub.names", "installer.hub.rules"}
+"""What the hub goes by in saying who somebody is, and the installer in telling of it: plain functions, said once."""
 
 MODULES = sorted(INSTALLER.rglob("*.py"))
 
@@ -21,7 +26,8 @@ def imported(file: Path) -> Iterator[str]:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module] if node.module != "installer" else [f"installer.{alias.name}" for alias in node.names]
-        yield from (name.split(".")[1] for name in names if name.startswith("installer."))
+        shared = SHARED if file.is_relative_to(INSTALLER / "commands") else set()
+        yield from (name.split(".")[1] for name in names if name.startswith("installer.") and name not in shared)
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(INSTALLER)))
@@ -36,6 +42,15 @@ def test_imports_go_down(file: Path) -> None:
     elif floor in FLOORS:
         below = set(FLOORS[FLOORS.index(floor) :])
         assert set(imported(file)) <= below, f"{floor} imports from a floor above it"
+
+
+def test_what_is_shared_needs_nothing_of_the_servers_environment() -> None:
+    for module in SHARED:
+        code = (
+            f"import sys, {module}; print([name for name in sys.modules if 'jupyterhub' in name or 'tornado' in name])"
+        )
+        words = [sys.executable, "-IS", "-c", f"import sys; sys.path.append({str(INSTALLER.parent)!r}); {code}"]
+        assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 def test_every_folder_is_a_floor_or_stands_apart() -> None:
