@@ -29,7 +29,7 @@ PROPERTIES = "MemoryMax,MemoryHigh,MemorySwapMax,CPUQuotaPerSecUSec,CPUWeight,IO
 BEFORE = f"""\
 {NO_KERNELS}limits:
   default: {{memory: 1G, tasks: 1000, open_files: 20000, runtime: 2h}}
-  groups: {{lab: {{memory: 2G, cpu: 1.5}}, small: {{memory: 300M, cpu_share: 50}}}}
+  groups: {{lab: {{memory: 2G, cpu: 1.15}}, small: {{memory: 300M, cpu_share: 50}}}}
   total: {{memory: 3G, cpu: 2}}
 """
 AFTER = f"""\
