@@ -100,7 +100,7 @@ def ask_pam(machine: Machine, question: object) -> tuple[dict[str, object], floa
 
 
 def ask_pam_at_once(machine: Machine, questions: list[object]) -> list[dict[str, object]]:
-    """What it answers each, all asked at the same time: it takes seconds to say no."""
+    """What it answers each, all asked at the same time."""
     with ThreadPoolExecutor(len(questions)) as threads:
         return [answer for answer, _ in threads.map(lambda question: ask_pam(machine, question), questions)]
 

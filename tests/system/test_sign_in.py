@@ -442,21 +442,6 @@ def test_a_wrong_callback(bare: tuple[Machine, LoginProvider]) -> None:
     campus.put(CONFIG, OIDC + NO_KERNELS)
 
 
-def test_a_list_that_is_none_is_told_and_changes_nothing(campus: Machine) -> None:
-    campus.put("/etc/jupyterhub/userlist", "lena admin\neve admn\n")
-    campus.put(CONFIG, OIDC.replace("{groups: [students]", "{file: /etc/jupyterhub/userlist") + NO_KERNELS)
-    refused = apply_as_root(campus)
-    assert not refused.ok
-    assert "/etc/jupyterhub/userlist: line 2: expected a name, or a name and admin" in refused.stderr
-    campus.put("/etc/jupyterhub/userlist", "lena admin\neve\n")
-    assert apply_as_root(campus).ok
-    assert enters(campus, "u1")["admin"] is True
-    assert enters(campus, "u2")["name"] == "eve"
-    campus.put("/etc/jupyterhub/userlist", "lena\n")
-    assert enters(campus, "u1")["admin"] is False, "it is read at every login"
-    is_refused(campus, "u2", "'eve' refused: no rule of auth.allow lets them in")
-
-
 def test_a_map_that_says_two_things_is_told_and_lets_nobody_in(campus: Machine) -> None:
     campus.put("/etc/jupyterhub/names", "\ufeffLena.Lovelace@example.org teacher\n")
     configure(campus, OIDC + "  names: {map: /etc/jupyterhub/names}\n")
@@ -470,6 +455,21 @@ def test_a_map_that_says_two_things_is_told_and_lets_nobody_in(campus: Machine) 
     campus.put(CONFIG, OIDC + "  names: {map: /etc/jupyterhub/names}\n  server_tokens: [id_token]\n" + NO_KERNELS)
     assert why in " ".join(apply_as_root(campus).stderr.split())
     configure(campus, OIDC)
+
+
+def test_a_list_that_is_none_is_told_and_changes_nothing(campus: Machine) -> None:
+    campus.put("/etc/jupyterhub/userlist", "lena admin\neve admn\n")
+    campus.put(CONFIG, OIDC.replace("{groups: [students]", "{file: /etc/jupyterhub/userlist") + NO_KERNELS)
+    refused = apply_as_root(campus)
+    assert not refused.ok
+    assert "/etc/jupyterhub/userlist: line 2: expected a name, or a name and admin" in refused.stderr
+    campus.put("/etc/jupyterhub/userlist", "lena admin\neve\n")
+    assert apply_as_root(campus).ok
+    assert enters(campus, "u1")["admin"] is True
+    assert enters(campus, "u2")["name"] == "eve"
+    campus.put("/etc/jupyterhub/userlist", "lena\n")
+    assert enters(campus, "u1")["admin"] is False, "it is read at every login"
+    is_refused(campus, "u2", "'eve' refused: no rule of auth.allow lets them in")
 
 
 def test_another_name_here_keeps_whose_it_is(campus: Machine) -> None:
