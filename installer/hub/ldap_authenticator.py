@@ -24,15 +24,13 @@ from installer.hub.names import NoAccount
 from installer.hub.rules import Decision, Person
 from installer.hub.sign_in import SignIn, Unreadable
 from installer.hub.slowed import Slowed, WrongPassword
+from installer.hub.turns import Turns
 
-AT_ONCE = 12
-"""Logins under way at a time; the others wait for their turn."""
+AT_ONCE, KEPT = 8, 4
+"""Logins under way at a time, the others wait for their turn; and how many are kept for browsers that are known."""
 
 REFRESHES_AT_ONCE = 4
 """Looks at people who are logged in already: apart, or a flood of logins would make them wait too."""
-
-FAILURE_SECONDS = 3.0
-"""Every refusal takes this long at least: whether somebody is in the directory, time doesn't tell."""
 
 WITHOUT_WORD = 24 * 3600.0
 """Seconds for which somebody stays logged in whom the directory can't be asked about without their password."""
@@ -59,9 +57,9 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc]
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(**kwargs)
         self._directory = Directory(self.sign_in["ldap"], self.sign_in["ca_file"], self.secret)
-        self._logins = ThreadPoolExecutor(AT_ONCE, "login")
+        self._logins = ThreadPoolExecutor(AT_ONCE + KEPT, "login")
         self._looks = ThreadPoolExecutor(REFRESHES_AT_ONCE, "refresh")
-        self._slowed = Slowed(self.log)
+        self._slowed = Slowed(self.log, Turns(AT_ONCE, KEPT))
         self.enable_auth_state = True
         # Who gets in is decided further down, before JupyterHub asks.
         self.any_allow_config = True
@@ -80,11 +78,9 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc]
 
     async def _log_in(self, handler: Any, typed: str, password: str) -> dict[str, Any]:  # noqa: ANN401 - JupyterHub's
         """Raises WrongPassword, HTTPError."""
-        ends = time.monotonic() + FAILURE_SECONDS
         try:
             entry = await self._in(self._logins, lambda: self._directory.log_in(typed, password))
         except NotThem as why:
-            await asyncio.sleep(max(0.0, ends - time.monotonic()))
             raise WrongPassword(str(why)) from None
         except Unusable as why:
             return self._refused(typed, str(why))

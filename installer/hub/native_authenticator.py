@@ -7,7 +7,6 @@ for it. As which Linux account, and whether that may be used, `admission` decide
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,11 +29,9 @@ from installer.hub.rules import Decision, Person
 from installer.hub.sign_in import SignIn, Unreadable
 from installer.hub.sign_up import ANSWERS, SIGN_UP, AnswersHandler, SignUpHandler
 from installer.hub.slowed import Slowed, WrongPassword
+from installer.hub.turns import Turns
 
 PROVIDER = "native"
-
-REFUSAL_SECONDS = 3.0
-"""Every refusal takes this long, so that time tells nothing about the cause."""
 
 AT_ONCE = 2
 """Passwords looked at at a time: each takes 32 MB and a processor for a moment."""
@@ -56,7 +53,7 @@ class NativeAuthenticator(Authenticator):  # type: ignore[misc]
         super().__init__(**kwargs)
         self.people = People(Path(self.sign_in["people"]))
         self._workers = ThreadPoolExecutor(AT_ONCE, "passwords")
-        self._slowed = Slowed(self.log)
+        self._slowed = Slowed(self.log, Turns(AT_ONCE, AT_ONCE))
         # Who gets in is decided further down, before JupyterHub asks.
         self.any_allow_config = True
 
@@ -93,10 +90,8 @@ class NativeAuthenticator(Authenticator):  # type: ignore[misc]
 
     async def _log_in(self, handler: Any, name: str, password: str) -> dict[str, Any]:  # noqa: ANN401 - JupyterHub's
         """Raises WrongPassword, HTTPError."""
-        started = time.monotonic()
         entry, right = await self._looked_up(name, password)
         if entry is None or not right:
-            await asyncio.sleep(max(0.0, started + REFUSAL_SECONDS - time.monotonic()))
             raise WrongPassword("wrong password" if entry else "no such name")
         if not entry.approved:
             self.log.warning("Login of %.64r refused: nobody has approved them yet", name)

@@ -16,14 +16,15 @@ from installer.hub.names import Naming
 from installer.hub.rules import Decision, Person, decide
 from installer.hub.sign_in import SignIn, Unreadable
 from installer.hub.slowed import Slowed, WrongPassword
+from installer.hub.turns import Turns
 
-AT_ONCE = 12
-"""Logins under way at a time; the others wait for their turn."""
+AT_ONCE, KEPT = 8, 4
+"""Logins under way at a time, the others wait for their turn; and how many are kept for browsers that are known."""
 
 REFRESHES_AT_ONCE = 4
 """Looks at accounts of people logged in already: apart, or a flood of logins would make them wait too.
 
-Both together are what jupyterhub-pam.socket takes.
+All of them together are what jupyterhub-pam.socket takes.
 """
 
 CHANGES_AT_ONCE = 4
@@ -49,10 +50,9 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(**kwargs)
-        self._turns = asyncio.Semaphore(AT_ONCE)
         self._changes = asyncio.Semaphore(CHANGES_AT_ONCE)
         self._refreshes = asyncio.Semaphore(REFRESHES_AT_ONCE)
-        self._slowed = Slowed(self.log)
+        self._slowed = Slowed(self.log, Turns(AT_ONCE, KEPT))
 
     @property
     def told_to_pages(self) -> dict[str, str]:
@@ -81,8 +81,7 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
             raise WrongPassword("longer than any password")
         question = {"username": name, "password": password, "address": address}
         try:
-            async with self._turns:
-                reply = await ask(self.socket_path, question, seconds=SECONDS)
+            reply = await ask(self.socket_path, question, seconds=SECONDS)
         except HelperUnreachable as error:
             self.log.error(  # noqa: TRY400 - the cause is in the message
                 "Passwords can't be checked: %s. See: systemctl status jupyterhub-pam.socket", error

@@ -5,9 +5,11 @@ Each failure is one line of the log, which names the address first: what a progr
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from logging import Logger, LoggerAdapter
 from typing import Any
@@ -15,9 +17,16 @@ from typing import Any
 from tornado import web
 
 from installer.hub.guessing import Guesses, TooSoon
+from installer.hub.turns import Full, Turns
 
 DAYS = 90
 """For so long is a browser known as one that has logged in."""
+
+FAILURE_SECONDS = 3.0
+"""Every refusal takes this long, so that time tells nothing about the cause. Nobody else waits for it."""
+
+FULL_SECONDS = 5
+"""After so many may somebody try again for whom there was no room; a queue is shorter than that, as a rule."""
 
 FAILED = "Failed login from %s: %.64r: %s"
 """The one line. Nothing that a visitor has typed comes before the address, and nothing of it is taken as it is."""
@@ -37,11 +46,20 @@ class TooMany(web.HTTPError):
         self.headers = {"Retry-After": str(wait)}
 
 
-class Slowed:
-    """The way to a password check, of one authenticator."""
+class NoRoom(web.HTTPError):
+    """What those are told for whom there is no room in the queue."""
 
-    def __init__(self, log: Logger | LoggerAdapter[Any]) -> None:
+    def __init__(self) -> None:
+        super().__init__(429, f"Too many people are logging in. Please try again in {FULL_SECONDS} seconds.")
+        self.headers = {"Retry-After": str(FULL_SECONDS)}
+
+
+class Slowed:
+    """The way to a password check, of one authenticator. turns: those that it has."""
+
+    def __init__(self, log: Logger | LoggerAdapter[Any], turns: Turns) -> None:
         self._log = log
+        self._turns = turns
         self._guesses = Guesses()
 
     async def check(
@@ -62,9 +80,19 @@ class Slowed:
         except TooSoon as too_soon:
             self._log.warning(FAILED, address, name, too_soon)
             raise TooMany(too_soon.seconds) from None
+        began = time.monotonic()
         try:
-            found = await look()
+            async with self._turns.one(name, known=known is not None):
+                # From here on: how long the queue was depends on nobody's name.
+                began = time.monotonic()
+                found = await look()
+        except Full:
+            self._guesses.not_looked_at(turn)
+            self._log.warning("Login from %s not looked at: %.64r: too many at once", address, name)
+            raise NoRoom from None
         except WrongPassword as why:
+            # With the turn given back: else a few who are wrong would keep all others waiting.
+            await asyncio.sleep(max(0.0, began + FAILURE_SECONDS - time.monotonic()))
             self._log.warning(FAILED, address, name, why)
             return None
         except web.HTTPError as error:

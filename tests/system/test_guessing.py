@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from installer.host.paths import HUB_API_PORT
 from tests.system.conftest import Applied
 from tests.system.machine import Machine
 from tests.system.machine_person import REPOSITORY, add_person
@@ -125,6 +126,45 @@ def test_the_way_of_programs_is_no_way_round(campus: Machine) -> None:
             told = list(pool.map(lambda _: visitor.send("POST", "/hub/api/users/ivan/tokens", asks), range(8)))
     assert {answer.status_code for answer in told} == {httpx.codes.FORBIDDEN}
     assert "too many wrong passwords" in "".join(failures(campus, "ivan"))
+
+
+FLOOD = """if True:
+    import asyncio, json, secrets, sys, time
+    ends = time.monotonic() + float(sys.argv[1])
+    answers = []
+    async def guess():
+        while time.monotonic() < ends:
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
+            body = json.dumps({"auth": {"username": "x" + secrets.token_hex(4), "password": "guess"}})
+            words = "POST /hub/api/users/x/tokens HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n"
+            writer.write(f"{words}Content-Length: {len(body)}\\r\\n\\r\\n{body}".encode())
+            answers.append((await reader.readline()).split()[1].decode())
+            writer.close()
+            await asyncio.sleep(1)
+    async def all_of_them():
+        await asyncio.gather(*(guess() for _ in range(200)))
+        print(*answers)
+    asyncio.run(all_of_them())
+"""
+"""Somebody on the machine goes straight to the hub, with names that nobody has, each of which is free."""
+
+
+def test_names_that_nobody_has_keep_nobody_out(campus: Machine) -> None:
+    with ThreadPoolExecutor() as pool, Visitor(campus) as owner:
+        assert owner.login("heidi", PASSWORD).status_code == httpx.codes.FOUND
+        flood = pool.submit(
+            campus.run, ["python3", "-c", FLOOD, "25", str(HUB_API_PORT)], user="karl", cwd="/", timeout=90
+        )
+        until("a queue", lambda: "too many at once" in "\n".join(lines(campus, "--unit=jupyterhub.service")))
+        owner.get("/hub/logout")
+        begun = time.monotonic()
+        assert owner.login("heidi", PASSWORD).status_code == httpx.codes.FOUND
+        took = time.monotonic() - begun
+        assert not flood.done(), "it was while that lasted"
+        answers = flood.result().stdout.split()
+    assert took < 10
+    assert set(answers) == {"403"}, "JupyterHub says so whatever the reason"
+    assert len(answers) > 400
 
 
 def test_fail2ban_finds_failures_and_nothing_else(campus: Machine) -> None:

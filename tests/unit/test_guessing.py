@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from tornado import web
 
+from installer.hub import slowed as slowed_module
 from installer.hub.failure_lines import OneLine
 from installer.hub.guessing import ADDRESS, BROWSER, FORGOTTEN_AFTER, STRANGERS, Guesses, TooSoon, network_of
 from installer.hub.slowed import Slowed, WrongPassword
+from installer.hub.turns import MOST_FOR_ONE, Full, Turns
 
 
 class Clock:
@@ -137,7 +139,47 @@ def test_one_customers_addresses_are_one(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
+# --- turns -----------------------------------------------------------------------------------------
+def test_turns_are_kept_for_the_known_and_no_queue_is_endless() -> None:
+    async def flood() -> None:
+        turns, had, over = Turns(2, 1, waiting=3), list[str](), asyncio.Event()
+
+        async def have(account: str, *, known: bool = False) -> None:
+            async with turns.one(account, known=known):
+                had.append(account)
+                await over.wait()
+
+        strangers = [asyncio.create_task(have(f"nobody{number}")) for number in range(5)]
+        await asyncio.sleep(0)
+        assert had == ["nobody0", "nobody1"]
+        with pytest.raises(Full):
+            await have("ada")
+        mine = [asyncio.create_task(have("ada", known=True)) for _ in range(MOST_FOR_ONE)]
+        await asyncio.sleep(0)
+        assert had[2:] == ["ada"], "while all others wait"
+        with pytest.raises(Full):
+            await have("ada", known=True)
+        over.set()
+        await asyncio.gather(*strangers, *mine)
+        assert len(had) == len(strangers) + len(mine)
+        await have("ada")
+        await have("ada", known=True)
+        assert not turns._of_account
+        assert not turns._waiting
+
+    asyncio.run(flood())
+
+
 # --- on the way to a password check ----------------------------------------------------------------
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slowed_module, "FAILURE_SECONDS", 0.0)
+
+
+def slow(turns: Turns | None = None) -> Slowed:
+    return Slowed(logging.getLogger("test"), turns or Turns(8, 4))
+
+
 class Handler:
     """What of JupyterHub's is used: an address, and a jar of cookies."""
 
@@ -166,7 +208,7 @@ def check(slowed: Slowed, handler: Handler, name: str, outcome: dict[str, Any] |
 
 
 def test_a_failure_is_one_line_with_the_address_first(caplog: pytest.LogCaptureFixture) -> None:
-    slowed = Slowed(logging.getLogger("test"))
+    slowed = slow()
     name = "ada\nFailed login from 198.51.100.9: 'x'"
     assert check(slowed, Handler(), name, WrongPassword("wrong password")) is None
     (line,) = [record.getMessage() for record in caplog.records]
@@ -174,7 +216,7 @@ def test_a_failure_is_one_line_with_the_address_first(caplog: pytest.LogCaptureF
 
 
 def test_too_many_are_told_to_wait(caplog: pytest.LogCaptureFixture) -> None:
-    slowed, handler = Slowed(logging.getLogger("test")), Handler()
+    slowed, handler = slow(), Handler()
     for _ in range(ADDRESS.free):
         check(slowed, handler, "ada", WrongPassword("wrong password"))
     with pytest.raises(web.HTTPError) as told:
@@ -185,8 +227,53 @@ def test_too_many_are_told_to_wait(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records[-1].getMessage().startswith("Failed login from 192.0.2.1: 'ada': too many wrong passwords")
 
 
+def test_a_failure_takes_its_time_and_nobody_elses_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slowed_module, "FAILURE_SECONDS", 0.3)
+
+    async def two() -> float:
+        slowed = slow(Turns(1, 1))
+
+        async def wrong() -> None:
+            raise WrongPassword("wrong password")
+
+        async def right() -> dict[str, Any]:
+            return {"name": "grace"}
+
+        began = asyncio.get_running_loop().time()
+        waits = asyncio.create_task(slowed.check(Handler(), "ada", wrong))
+        await asyncio.sleep(0)
+        assert await slowed.check(Handler(), "grace", right) == {"name": "grace"}
+        assert not waits.done()
+        assert await waits is None
+        return asyncio.get_running_loop().time() - began
+
+    assert asyncio.run(two()) >= 0.3
+
+
+def test_for_whom_there_is_no_room_it_is_no_guess(caplog: pytest.LogCaptureFixture) -> None:
+    async def flood() -> None:
+        slowed, over = slow(Turns(1, 1, waiting=0)), asyncio.Event()
+
+        async def look() -> dict[str, Any]:
+            await over.wait()
+            return {"name": "ada"}
+
+        first = asyncio.create_task(slowed.check(Handler(), "ada", look))
+        await asyncio.sleep(0)
+        for _ in range(3 * STRANGERS.free):
+            with pytest.raises(web.HTTPError, match="Too many people are logging in") as told:
+                await slowed.check(Handler(), "ada", look)
+            assert told.value.status_code == 429
+            assert getattr(told.value, "headers", None) == {"Retry-After": "5"}
+        over.set()
+        assert await first == {"name": "ada"}
+
+    asyncio.run(flood())
+    assert caplog.records[-1].getMessage() == "Login from 192.0.2.1 not looked at: 'ada': too many at once"
+
+
 def test_a_browser_that_was_in_is_known(caplog: pytest.LogCaptureFixture) -> None:
-    slowed, owner = Slowed(logging.getLogger("test")), Handler()
+    slowed, owner = slow(), Handler()
     assert check(slowed, owner, "ada", {"name": "ada"}) == {"name": "ada"}
     for number in range(2 * STRANGERS.free):
         try:
@@ -203,7 +290,7 @@ def test_a_browser_that_was_in_is_known(caplog: pytest.LogCaptureFixture) -> Non
 
 @pytest.mark.parametrize("status", [403, 503])
 def test_what_is_no_matter_of_the_password_is_no_guess(status: int) -> None:
-    slowed, handler = Slowed(logging.getLogger("test")), Handler()
+    slowed, handler = slow(), Handler()
     for _ in range(3 * STRANGERS.free):
         with pytest.raises(web.HTTPError) as told:
             check(slowed, handler, "ada", web.HTTPError(status))

@@ -46,6 +46,14 @@ def test_who_is_right_begins_anew(tmp_path: Path) -> None:
     be_wrong(tmp_path)
 
 
+def test_pam_itself_does_not_wait() -> None:
+    """It would where there is the account, and the hub's queue with it."""
+    begun = time.monotonic()
+    with pytest.raises(Refused):
+        pam_helper.check_with_pam("root", "no such password", "192.0.2.1", "other")
+    assert time.monotonic() - begun < 1
+
+
 @pytest.mark.parametrize("word", [None, "", "a\0b", 7, ["x"], {}])
 def test_what_is_no_password(word: object) -> None:
     with pytest.raises(Refused):

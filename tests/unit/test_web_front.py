@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+import itertools
+import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -48,6 +52,45 @@ def test_who_is_trusted_is_told_nginx() -> None:
     for network in ("10.0.0.0/8", "::1"):
         assert f"    {network} yes;\n" in text
         assert f"    set_real_ip_from {network};\n" in text
+
+
+def key_of(address: str, text: str) -> str:
+    """What nginx counts requests of an address by; the address itself stands for what it has of it in binary."""
+    for wanted, value in re.findall(
+        r'^ {4}"~(\S+)" (\$\S+);$', text.partition("$jupyterhub_client {")[2], re.MULTILINE
+    ):
+        if found := re.search(wanted.replace("(?<", "(?P<"), address):
+            return (
+                str(value)
+                .replace("$binary_remote_addr", address)
+                .replace("$jupyterhub_net", found.groupdict().get("jupyterhub_net") or "")
+            )
+    return address
+
+
+def test_guesses_of_one_customers_addresses_are_counted_together() -> None:
+    text = text_of(web.resources(site()), paths.NGINX_SITE).partition("limit_req_zone")[0]
+    assert '/tokens)" $jupyterhub_client;' in text
+    assert key_of("192.0.2.1", text) == "192.0.2.1"
+    assert key_of("::ffff:192.0.2.1", text) == "::ffff:192.0.2.1"
+    assert key_of("unix:", text) == "unix:"
+    few = itertools.product((1, 0xDB8), *3 * [(0, 1, 0xDB8)])
+    keys = {net: {key_of(address_of(net, host), text) for host in few_hosts()} for net in few}
+    for net, found in keys.items():
+        # Two where the /64 ends in zeros that nginx writes out for some of its addresses.
+        assert 1 <= len(found) <= 2, (net, found)
+        assert "" not in found
+    flat = [key for found in keys.values() for key in found]
+    assert len(flat) == len(set(flat)), "never two customers together"
+
+
+def few_hosts() -> Iterator[tuple[int, ...]]:
+    return itertools.product((0, 1, 0xF00), repeat=4)
+
+
+def address_of(net: tuple[int, ...], host: tuple[int, ...]) -> str:
+    """As nginx writes it, which is as Python does."""
+    return str(ipaddress.IPv6Address(b"".join(group.to_bytes(2, "big") for group in (*net, *host))))
 
 
 def test_without_nginx_there_is_a_port_and_nothing_of_nginx() -> None:
