@@ -6,8 +6,11 @@ they were changed, and knows no ids.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,6 +96,8 @@ class ProviderAuthenticator(OAuthenticator):  # type: ignore[misc]
             "connect_timeout": SECONDS,
             **({"ca_certs": settings["ca_file"]} if settings["ca_file"] else {}),
         }
+        self._refreshing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._answers: dict[str, tuple[float, bool]] = {}
         # Who gets in is decided further down, before JupyterHub asks.
         self.any_allow_config = True
 
@@ -260,11 +265,26 @@ class ProviderAuthenticator(OAuthenticator):  # type: ignore[misc]
         """Whether somebody may still be here: the provider is asked, and the rules as they are now."""
         if user.name == self.sign_in["selftest"]:
             return True
+        came = time.monotonic()
+        # One at a time: refresh tokens may be good for one use, and to use one twice may end the login at the provider.
+        async with self._refreshing[user.name]:
+            answered, still = self._answers.get(user.name, (-math.inf, True))
+            if answered >= came:
+                return still
+            found = await self._refreshed(user, handler, **kwargs)
+            self._answers[user.name] = (time.monotonic(), bool(found))
+            return found
+
+    async def _refreshed(self, user: Any, handler: Any, **kwargs: Any) -> bool | dict[str, Any]:  # noqa: ANN401 - JupyterHub's
         state = await user.get_auth_state()
         if not state or HELD not in state:
             return False
         try:
-            person, state = await self._news_of(user, state, handler, **kwargs)
+            person, news = await self._news_of(user, state, handler, **kwargs)
+            if news is not state:
+                # At once, whatever comes of it: with the tokens of before nobody may be let in again.
+                await user.save_auth_state({**news, HELD: state[HELD]})
+            state = news
             held = state.get(HELD)
             person, decision = await self._admit(user.db, person, state)
         except HelperUnreachable as why:

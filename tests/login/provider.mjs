@@ -36,6 +36,7 @@ function provider(host) {
     clockTolerance: 0, // a token that has ended is refused at once
     ttl: { AccessToken: () => people().lasts ?? 3600 },
     issueRefreshToken: async () => Boolean(people().refreshes),
+    rotateRefreshToken: () => Boolean(people().rotates), // whoever uses one twice is logged out
     cookies: { keys: ['a key of the tests'] },
     findAccount: async (_, id) => people()[id] && { accountId: id, claims: async () => ({ sub: id, ...people()[id] }) },
   });

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from tests.system.machine import Machine
 from tests.system.machine_installer import apply_as_root
 from tests.system.machine_person import ADMIN, CHECKOUT, CONFIG, NO_KERNELS, add_person
 from tests.system.machine_process import Result
-from tests.system.visitor import HOST, until
+from tests.system.visitor import HOST, Visitor, until
 
 pytestmark = pytest.mark.only_on("bookworm")
 
@@ -300,6 +301,31 @@ def test_tokens_are_kept_encrypted_and_refreshed(bare: tuple[Machine, LoginProvi
     ).stdout
     assert len(kept) > len("access_token")
     assert "access_token" not in kept
+
+
+def come_back_at_once(machine: Machine, visitor: Visitor) -> None:
+    """Ten requests of olga's once her token has ended: it is refreshed for one of them."""
+    expired = time.monotonic() + 4
+    restart(machine)
+    until("the token's end", lambda: time.monotonic() > expired)
+    before = said(machine).count("Refreshing oauth access token for olga")
+    with ThreadPoolExecutor(10) as pool:
+        pages = list(pool.map(lambda _: visitor.get("/hub/home", follow=False), range(10)))
+    assert {page.status_code for page in pages} == {httpx.codes.OK}
+    assert said(machine).count("Refreshing oauth access token for olga") == before + 1
+
+
+def test_a_refresh_token_is_used_once(bare: tuple[Machine, LoginProvider]) -> None:
+    """Providers that give a new one each time take one that was used before for stolen, and end the login."""
+    machine, provider = bare
+    provider.tell({**PEOPLE, "lasts": 3, "refreshes": True, "rotates": True})
+    try:
+        with browser(machine) as visitor:
+            assert log_in(visitor, "u10", to="/hub/home").url.path == "/hub/home"
+            for _ in range(2):
+                come_back_at_once(machine, visitor)
+    finally:
+        provider.tell(PEOPLE)
 
 
 AGED = """
