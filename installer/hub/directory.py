@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -93,8 +93,11 @@ class Directory:
         """Whether it can be asked about somebody who isn't there to type their password."""
         return bool(self._settings["bind_dn"] or self._settings["base"])
 
-    def log_in(self, name: str, password: str) -> Entry:
-        """Who somebody is whose password is right. Raises NotThem, Unusable, Trouble."""
+    def log_in(self, name: str, password: str, found_as: Callable[[str], None] = lambda _: None) -> Entry:
+        """Who somebody is whose password is right. Raises NotThem, Unusable, Trouble.
+
+        found_as: told which entry it is about, before the password is looked at; what it raises comes through.
+        """
         # Without a password, servers take a bind for one of nobody's, and say yes.
         if not password or "\0" in password:
             raise NotThem("an empty password, or one with a NUL in it")
@@ -104,6 +107,7 @@ class Directory:
             found = self._find(asking, name)
             if found is None:
                 raise NotThem("nobody of that name")
+            found_as(str(found["dn"]).casefold())
             with _closed(self._connect(found["dn"], password)):
                 return self._entry(asking, found)
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import threading
 import time
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 MOST = 10_000
@@ -61,12 +63,13 @@ _Key = tuple[str, bytes, str]
 
 
 class Guesses:
-    """The counts, in memory alone: a restart of the hub forgets them."""
+    """The counts, in memory alone: a restart of the hub forgets them. For many threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, most: int = MOST) -> None:
         self._clock = clock
         self._most = most
         self._counts: dict[_Key, _Count] = {}
+        self._lock = threading.Lock()
 
     def begin(self, account: str, address: str, browser: str | None) -> tuple[_Key, ...]:
         """Count a try before its password is looked at, or many at once would all be free. Raises TooSoon.
@@ -79,29 +82,32 @@ class Guesses:
             paces = {("browser", name, browser): BROWSER}
         else:
             paces = {("address", name, network_of(address)): ADDRESS, ("strangers", name, ""): STRANGERS}
-        now = self._clock()
-        counts = {key: self._current(key, now) for key in paces}
-        wait = max(count.until - now for count in counts.values())
-        if wait > 0:
-            raise TooSoon(wait)
-        for key, count in counts.items():
-            count.failures += 1
-            count.last = now
-            count.until = now + paces[key].pause(count.failures)
-            self._keep(key, count)
+        with self._lock:
+            now = self._clock()
+            counts = {key: self._current(key, now) for key in paces}
+            wait = max(count.until - now for count in counts.values())
+            if wait > 0:
+                raise TooSoon(wait)
+            for key, count in counts.items():
+                count.failures += 1
+                count.last = now
+                count.until = now + paces[key].pause(count.failures)
+                self._keep(key, count)
         return tuple(counts)
 
-    def right(self, turn: tuple[_Key, ...]) -> None:
+    def right(self, turn: Iterable[_Key]) -> None:
         """The password was right, or couldn't be looked at: what was counted for it counts no more."""
-        for key in turn:
-            self._counts.pop(key, None)
+        with self._lock:
+            for key in turn:
+                self._counts.pop(key, None)
 
-    def not_looked_at(self, turn: tuple[_Key, ...]) -> None:
+    def not_looked_at(self, turn: Iterable[_Key]) -> None:
         """Nobody could say whether it was right: this one try counts no more."""
-        for key in turn:
-            if key in self._counts:
-                self._counts[key].failures -= 1
-                self._counts[key].until = 0.0
+        with self._lock:
+            for key in turn:
+                if key in self._counts:
+                    self._counts[key].failures -= 1
+                    self._counts[key].until = 0.0
 
     def _current(self, key: _Key, now: float) -> _Count:
         count = self._counts.get(key)
@@ -112,6 +118,12 @@ class Guesses:
             # Not the oldest: else a flood of other names would make an attacked account's count go.
             del self._counts[min(self._counts, key=lambda each: (self._counts[each].failures, self._counts[each].last))]
         self._counts[key] = count
+
+
+def alike(name: str) -> str:
+    """A name as a directory compares it: case, width, ligatures and blanks are nothing to it, and no new count."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(plain.split())
 
 
 def network_of(address: str) -> str:

@@ -18,6 +18,7 @@ from tornado import web
 from installer.hub.accounts import AccountRefused
 from installer.hub.admission import admit
 from installer.hub.directory import Away, Directory, Entry, NotThem, Trouble, Unusable
+from installer.hub.guessing import alike
 from installer.hub.helper import HelperUnreachable
 from installer.hub.identities import Identities, Identity
 from installer.hub.names import NoAccount
@@ -71,15 +72,22 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc]
     async def authenticate(self, handler: Any, data: Mapping[str, str]) -> dict[str, Any] | None:  # noqa: ANN401
         """The account, if the password is right and the rules let them in, else None. Raises HTTPError."""
         typed = data["username"].strip()
-        # The directory takes names that differ in case alone for one, and so does who counts the guesses.
+        # Names that the directory takes for one are one to who counts the guesses, too; and so are those by which it
+        # finds one entry, say somebody's name and their address.
         return await self._slowed.check(
-            handler, typed.casefold(), lambda: self._log_in(handler, typed, data.get("password", ""))
+            handler, alike(typed), lambda count: self._log_in(handler, typed, data.get("password", ""), count)
         )
 
-    async def _log_in(self, handler: Any, typed: str, password: str) -> dict[str, Any]:  # noqa: ANN401 - JupyterHub's
-        """Raises WrongPassword, HTTPError."""
+    async def _log_in(
+        self,
+        handler: Any,  # noqa: ANN401 - JupyterHub's
+        typed: str,
+        password: str,
+        count: Callable[[str], None],
+    ) -> dict[str, Any]:
+        """Raises WrongPassword, TooSoon, HTTPError."""
         try:
-            entry = await self._in(self._logins, lambda: self._directory.log_in(typed, password))
+            entry = await self._in(self._logins, lambda: self._directory.log_in(typed, password, count))
         except NotThem as why:
             raise WrongPassword(str(why)) from None
         except Unusable as why:

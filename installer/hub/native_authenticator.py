@@ -86,7 +86,7 @@ class NativeAuthenticator(Authenticator):  # type: ignore[misc]
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:  # noqa: ANN401 - JupyterHub's
         """Log somebody in; None where name or password is wrong. Raises HTTPError with what they are told."""
         name = self.normalize_username(data["username"])
-        return await self._slowed.check(handler, name, lambda: self._log_in(handler, name, data["password"]))
+        return await self._slowed.check(handler, name, lambda _: self._log_in(handler, name, data["password"]))
 
     async def _log_in(self, handler: Any, name: str, password: str) -> dict[str, Any]:  # noqa: ANN401 - JupyterHub's
         """Raises WrongPassword, HTTPError."""

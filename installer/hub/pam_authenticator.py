@@ -73,7 +73,7 @@ class SocketPAMAuthenticator(LocalAuthenticator):  # type: ignore[misc]
         # Normalised before the password is checked, not only after: or an account "Ada" would log in as "ada".
         name = self.normalize_username(data["username"])
         address = str(handler.request.remote_ip)
-        return await self._slowed.check(handler, name, lambda: self._log_in(name, data["password"], address))
+        return await self._slowed.check(handler, name, lambda _: self._log_in(name, data["password"], address))
 
     async def _log_in(self, name: str, password: str, address: str) -> dict[str, Any] | None:
         """Raises WrongPassword, HTTPError."""

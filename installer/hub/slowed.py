@@ -66,28 +66,37 @@ class Slowed:
         self,
         handler: Any,  # noqa: ANN401 - JupyterHub's, untyped
         name: str,
-        look: Callable[[], Awaitable[dict[str, Any] | None]],
+        look: Callable[[Callable[[str], None]], Awaitable[dict[str, Any] | None]],
     ) -> dict[str, Any] | None:
         """Have a password looked at, if it is time; None where it is wrong. Raises HTTPError.
 
         name: the account's, as it is compared. look: looks; raises WrongPassword, or HTTPError for what is no matter
-        of the password: with a status of 500 or more nobody could look at it, with another it was right.
+        of the password: with a status of 500 or more nobody could look at it, with another it was right. It is given
+        what has the try counted once more, by whose password it is, where several names may lead there; which may
+        raise TooSoon.
         """
         address = str(handler.request.remote_ip)
         known = _browser(handler, name)
         try:
-            turn = self._guesses.begin(name, address, known)
+            counted = [*self._guesses.begin(name, address, known)]
         except TooSoon as too_soon:
-            self._log.warning(FAILED, address, name, too_soon)
-            raise TooMany(too_soon.seconds) from None
+            raise self._too_many(address, name, too_soon) from None
+
+        def count(whose: str) -> None:
+            # With a blank in front, which no name has: apart from all that is typed.
+            counted.extend(self._guesses.begin(f" {whose}", address, known))
+
         began = time.monotonic()
         try:
             async with self._turns.one(name, known=known is not None):
                 # From here on: how long the queue was depends on nobody's name.
                 began = time.monotonic()
-                found = await look()
+                found = await look(count)
+        except TooSoon as too_soon:
+            self._guesses.not_looked_at(counted)
+            raise self._too_many(address, name, too_soon) from None
         except Full:
-            self._guesses.not_looked_at(turn)
+            self._guesses.not_looked_at(counted)
             self._log.warning("Login from %s not looked at: %.64r: too many at once", address, name)
             raise NoRoom from None
         except WrongPassword as why:
@@ -97,14 +106,18 @@ class Slowed:
             return None
         except web.HTTPError as error:
             if error.status_code < 500:  # noqa: PLR2004 - HTTP's
-                self._guesses.right(turn)
+                self._guesses.right(counted)
             else:
-                self._guesses.not_looked_at(turn)
+                self._guesses.not_looked_at(counted)
             raise
-        self._guesses.right(turn)
+        self._guesses.right(counted)
         if known is None:
             _remember(handler, name)
         return found
+
+    def _too_many(self, address: str, name: str, too_soon: TooSoon) -> TooMany:
+        self._log.warning(FAILED, address, name, too_soon)
+        return TooMany(too_soon.seconds)
 
 
 def _browser(handler: Any, name: str) -> str | None:  # noqa: ANN401 - JupyterHub's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -169,6 +170,27 @@ def test_guessing_is_slowed(campus: Campus) -> None:
         answers = sorted(threads.map(guess, range(8)))
     assert answers == [*[httpx.codes.FORBIDDEN] * 5, *[httpx.codes.TOO_MANY_REQUESTS] * 3]
     assert said(campus[0]).count("'nobody-at-all': too many wrong passwords") == 3
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("olga", "OLGA", "\uff4f\uff4c\uff47\uff41", "\u24de\u24db\u24d6\u24d0"),
+        ("twice", "twofold", "twice", "twofold"),
+    ],
+    ids=["look-alikes", "two names"],
+)
+def test_another_name_for_an_entry_is_no_other_guess(campus: Campus, names: tuple[str, ...]) -> None:
+    def guess(name: str) -> int:
+        with Visitor(campus[0]) as visitor:
+            return visitor.login(name, "guess").status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = sorted(threads.map(guess, 2 * names))
+    assert answers == [*[httpx.codes.FORBIDDEN] * 5, *[httpx.codes.TOO_MANY_REQUESTS] * 3]
+    time.sleep(2)  # they have to wait for one, and are let in then
+    if "olga" in names:
+        enters(campus[0], "olga")
 
 
 def test_no_password_is_none(campus: Campus) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from tornado import web
 
 from installer.hub import slowed as slowed_module
 from installer.hub.failure_lines import OneLine
-from installer.hub.guessing import ADDRESS, BROWSER, FORGOTTEN_AFTER, STRANGERS, Guesses, TooSoon, network_of
+from installer.hub.guessing import ADDRESS, BROWSER, FORGOTTEN_AFTER, STRANGERS, Guesses, TooSoon, alike, network_of
 from installer.hub.slowed import Slowed, WrongPassword
 from installer.hub.turns import MOST_FOR_ONE, Full, Turns
 
@@ -139,6 +140,13 @@ def test_one_customers_addresses_are_one(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
+def test_look_alikes_are_one_name() -> None:
+    """Full-width letters, a ligature, a letter that becomes two, a blank that doesn't break: as OpenLDAP has it."""
+    assert alike("\uff21\uff44\uff41") == alike("ADA") == "ada"
+    assert alike("\ufb01 stra\u00dfe") == alike("FI\u00a0 STRASSE") == "fi strasse"
+    assert alike("e\u0301ve") == alike("\u00c9ve") != alike("eve")
+
+
 # --- turns -----------------------------------------------------------------------------------------
 def test_turns_are_kept_for_the_known_and_no_queue_is_endless() -> None:
     async def flood() -> None:
@@ -199,7 +207,7 @@ class Handler:
 
 
 def check(slowed: Slowed, handler: Handler, name: str, outcome: dict[str, Any] | Exception) -> dict[str, Any] | None:
-    async def look() -> dict[str, Any]:
+    async def look(_: object) -> dict[str, Any]:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -233,10 +241,10 @@ def test_a_failure_takes_its_time_and_nobody_elses_turn(monkeypatch: pytest.Monk
     async def two() -> float:
         slowed = slow(Turns(1, 1))
 
-        async def wrong() -> None:
+        async def wrong(_: object) -> None:
             raise WrongPassword("wrong password")
 
-        async def right() -> dict[str, Any]:
+        async def right(_: object) -> dict[str, Any]:
             return {"name": "grace"}
 
         began = asyncio.get_running_loop().time()
@@ -254,7 +262,7 @@ def test_for_whom_there_is_no_room_it_is_no_guess(caplog: pytest.LogCaptureFixtu
     async def flood() -> None:
         slowed, over = slow(Turns(1, 1, waiting=0)), asyncio.Event()
 
-        async def look() -> dict[str, Any]:
+        async def look(_: object) -> dict[str, Any]:
             await over.wait()
             return {"name": "ada"}
 
@@ -270,6 +278,29 @@ def test_for_whom_there_is_no_room_it_is_no_guess(caplog: pytest.LogCaptureFixtu
 
     asyncio.run(flood())
     assert caplog.records[-1].getMessage() == "Login from 192.0.2.1 not looked at: 'ada': too many at once"
+
+
+def test_another_name_for_the_same_is_no_way_round(caplog: pytest.LogCaptureFixture) -> None:
+    slowed = slow()
+
+    def guess(name: str, outcome: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        async def look(count: Callable[[str], None]) -> dict[str, Any]:
+            count("cn=ada,dc=example")
+            if outcome is None:
+                raise WrongPassword("wrong password")
+            return outcome
+
+        return asyncio.run(slowed.check(Handler(), name, look))
+
+    for number in range(ADDRESS.free):
+        assert guess(f"ada{number}") is None
+    with pytest.raises(web.HTTPError, match="Too many wrong passwords"):
+        guess("ada", {"name": "ada"})
+    assert "'ada': too many wrong passwords" in caplog.records[-1].getMessage()
+    for key in slowed._guesses._counts:
+        slowed._guesses._counts[key].until = 0.0
+    assert guess("ada", {"name": "ada"}) == {"name": "ada"}
+    assert guess("ada") is None, "counted anew"
 
 
 def test_a_browser_that_was_in_is_known(caplog: pytest.LogCaptureFixture) -> None:
