@@ -17,6 +17,7 @@ from installer.commands import user_accounts as accounts
 from installer.config.auth import Auth
 from installer.host import files, paths
 from installer.host.errors import Problem, UsageProblem
+from installer.hub.names import folded
 from installer.resources.secret import new_password
 
 _COLUMNS = ("name", "groups", "identity")
@@ -84,13 +85,14 @@ def read(path: Path) -> list[Row]:
                 )
                 if name in first:
                     raise UsageProblem(f"{name} is in line {first[name]} already", "")
-                if identity and identity.casefold() in whose:
-                    raise UsageProblem(f"{identity} is in line {whose[identity.casefold()]} already", "")
+                alike = folded(identity, fold=True).casefold()
+                if identity and alike in whose:
+                    raise UsageProblem(f"{identity} is in line {whose[alike]} already", "")
             except Problem as problem:
                 wrong.append(f"line {reader.line_num}: {problem.what}")
                 continue
             first[name] = reader.line_num
-            whose[identity.casefold()] = reader.line_num
+            whose[alike] = reader.line_num
             rows.append(row)
     except csv.Error as error:
         wrong.append(f"line {reader.line_num}: {error}")
@@ -111,10 +113,13 @@ def prepare(path: Path, auth: Auth) -> Import:
     inside = {group: accounts.members(group) for group in (paths.MEMBERS_GROUP, paths.DISABLED_GROUP)}
     rows = read(path)
     _refuse_idle_identities(path, rows, auth)
-    known = user_lists.pairs(Path(auth.names.map)) if auth.names.map else {}
+    fold = auth.names.rule == "lowercase"
+    pairs = user_lists.pairs(Path(auth.names.map)) if auth.names.map else {}
+    # As the hub compares them: a second line for a name that differs in case would be no other name.
+    known = {folded(identity, fold=fold): account for identity, account in pairs.items()}
     for row in rows:
         try:
-            _refuse_other_pair(row, known)
+            _refuse_other_pair(row, folded(row.identity, fold=fold), known)
             if accounts.find(row.name) is None:
                 if os.path.lexists(accounts.HOMES / row.name):
                     raise Problem(f"{accounts.HOMES / row.name} is there already", "")
@@ -133,13 +138,14 @@ def prepare(path: Path, auth: Auth) -> Import:
             wrong.append(f"line {row.line}: {problem.what}")
     _refuse(path, wrong)
     named = [row for row in rows if row.identity]
-    listed = {each.casefold() for each in user_lists.names(Path(auth.allow.file))} if auth.allow.file else None
+    names = user_lists.names(Path(auth.allow.file)) if auth.allow.file else None
+    listed = None if names is None else {folded(name, fold=fold) for name in names}
     return Import(
         tuple(make),
         tuple(join),
         tuple(there),
-        tuple(f"{row.identity} {row.name}" for row in named if row.identity not in known),
-        tuple(row.identity for row in named if listed is not None and row.identity.casefold() not in listed),
+        tuple(f"{row.identity} {row.name}" for row in named if folded(row.identity, fold=fold) not in known),
+        tuple(row.identity for row in named if listed is not None and folded(row.identity, fold=fold) not in listed),
     )
 
 
@@ -161,15 +167,15 @@ def _refuse_idle_identities(path: Path, rows: Sequence[Row], auth: Auth) -> None
         )
 
 
-def _refuse_other_pair(row: Row, known: Mapping[str, str]) -> None:
-    """Never two identities on one account, nor the other way round."""
+def _refuse_other_pair(row: Row, identity: str, known: Mapping[str, str]) -> None:
+    """Never two identities on one account, nor the other way round. identity: the row's, as it is compared."""
     if not row.identity:
         return
-    account = known.get(row.identity, row.name)
-    owner = next((identity for identity, account in known.items() if account == row.name), row.identity)
+    account = known.get(identity, row.name)
+    owner = next((other for other, account in known.items() if account == row.name), identity)
     if account != row.name:
         raise Problem(f"{row.identity} has the account {account} already", "")
-    if owner != row.identity:
+    if owner != identity:
         raise Problem(f"the account {row.name} is {owner}'s", "")
 
 

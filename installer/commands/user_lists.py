@@ -12,11 +12,12 @@ from pathlib import Path
 
 from installer.host import files
 from installer.host.errors import Problem
+from installer.hub.rules import words_of
 
 
 def pairs(file: Path) -> dict[str, str]:
     """The accounts by the names that have them; none where there is no file. Raises Problem."""
-    words = [line.split("#")[0].split() for line in _read(file).splitlines()]
+    words = [line.split("#")[0].split() for line in _lines(file)]
     found = {each[0]: each[-1] for each in words if each}
     if any(each and len(each) != 2 for each in words):  # noqa: PLR2004 - a pair
         raise Problem(f"{file} has a line that is no pair of a name and an account", "see which: installer doctor")
@@ -25,7 +26,7 @@ def pairs(file: Path) -> dict[str, str]:
 
 def names(file: Path) -> set[str]:
     """The names of a list; none where there is no file. Raises Problem."""
-    return {words[0] for line in _read(file).splitlines() if (words := line.split("#")[0].split())}
+    return {words[0] for line in _lines(file) if (words := words_of(line))}
 
 
 def append(file: Path, lines: Iterable[str]) -> None:
@@ -48,6 +49,11 @@ def _change(file: Path, how: Callable[[str], str]) -> None:
         # The hub reads it, and so it isn't root's alone.
         mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o644
         files.write(file, new.encode(), mode=mode)
+
+
+def _lines(file: Path) -> list[str]:
+    """Without the byte order mark that editors put in front, as the hub reads them."""
+    return _read(file).lstrip("\ufeff").splitlines()
 
 
 def _read(file: Path) -> str:

@@ -57,8 +57,13 @@ class Naming:
 
     def folded(self, name: str) -> str:
         """A name as it is compared with others."""
-        plain = unicodedata.normalize("NFC", name)
-        return plain.lower() if self.fold else plain
+        return folded(name, fold=self.fold)
+
+
+def folded(name: str, *, fold: bool) -> str:
+    """A name as it is compared with others. fold: whether case counts for nothing."""
+    plain = unicodedata.normalize("NFC", name)
+    return plain.lower() if fold else plain
 
 
 def is_mapped(name: str, naming: Naming) -> bool:
@@ -68,20 +73,20 @@ def is_mapped(name: str, naming: Naming) -> bool:
 
 def account_of(name: str, naming: Naming) -> str:
     """The account's name. Raises NoAccount."""
-    folded = naming.folded(name)
+    wanted = naming.folded(name)
     mapped = {naming.folded(there): account for there, account in naming.mapped.items()}
-    if folded in mapped:
-        return mapped[folded]
-    account = _by_rule(folded, naming)
+    if wanted in mapped:
+        return mapped[wanted]
+    account = _by_rule(wanted, naming)
     if account in mapped.values():
         raise NoAccount(f"the account {account} is somebody else's, in the file of names")
     return account
 
 
-def _by_rule(folded: str, naming: Naming) -> str:
-    wanted = folded
+def _by_rule(name: str, naming: Naming) -> str:
+    wanted = name
     if naming.domain:
-        local, at, domain = folded.rpartition("@")
+        local, at, domain = name.rpartition("@")
         if not at or domain.lower() != naming.domain or not local:
             raise NoAccount(f"only names of @{naming.domain} have accounts here")
         wanted = local
@@ -109,10 +114,15 @@ def _made(prefix: str, wanted: str) -> str:
     return f"{readable[: LONGEST - _DIGEST - 2].rstrip('-')}-x{digest}"
 
 
-def read_map(text: str) -> dict[str, str]:
-    """Names and their accounts, out of the text of a file. Raises ValueError with the line."""
+def read_map(text: str, *, fold: bool = True) -> dict[str, str]:
+    """Names and their accounts, out of the text of a file. Raises ValueError with the line.
+
+    fold: whether names that differ in case alone are one.
+    """
     mapped: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    names: dict[str, str] = {}
+    # Editors put a byte order mark in front: it is no part of the first name.
+    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
         words = line.split("#")[0].split()
         if not words:
             continue
@@ -121,7 +131,11 @@ def read_map(text: str) -> dict[str, str]:
         name, account = words
         if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}", account) or account == "root":
             raise ValueError(f"line {number}: {account!r} is not the name of a person's account")
+        other = names.setdefault(folded(name, fold=fold), name)
         if name in mapped or account in mapped.values():
             raise ValueError(f"line {number}: {name if name in mapped else account} is there twice")
+        if other != name:
+            # One of the two accounts it would be, and nobody could say which.
+            raise ValueError(f"line {number}: {name} is the same name as {other} (auth.names.rule)")
         mapped[name] = account
     return mapped

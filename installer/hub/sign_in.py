@@ -59,11 +59,12 @@ class SignIn:
     def naming(self) -> Naming:
         """As whom. Raises Unreadable."""
         names = self.settings["names"]
+        fold = names["rule"] == "lowercase"
         return Naming(
-            fold=names["rule"] == "lowercase",
+            fold=fold,
             prefix=names["prefix"] or "",
             domain=names["domain"] or "",
-            mapped=_read(Path(names["map"]), read_map) if names["map"] else {},
+            mapped=_read(Path(names["map"]), lambda text: read_map(text, fold=fold)) if names["map"] else {},
         )
 
 

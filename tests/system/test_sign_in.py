@@ -437,6 +437,21 @@ def test_a_wrong_callback(bare: tuple[Machine, LoginProvider]) -> None:
     campus.put(CONFIG, OIDC + NO_KERNELS)
 
 
+def test_a_map_that_says_two_things_is_told_and_lets_nobody_in(campus: Machine) -> None:
+    campus.put("/etc/jupyterhub/names", "\ufeffLena.Lovelace@example.org teacher\n")
+    configure(campus, OIDC + "  names: {map: /etc/jupyterhub/names}\n")
+    assert enters(campus, "u8")["name"] == "teacher", "the byte order mark is no part of the name"
+    campus.put("/etc/jupyterhub/names", "lena.lovelace@example.org teacher\nLena.Lovelace@example.org lecturer\n")
+    why = "/etc/jupyterhub/names: line 2: Lena.Lovelace@example.org is the same name as lena.lovelace@example.org"
+    with browser(campus) as visitor:
+        assert log_in(visitor, "u8").status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert f"Nobody can log in: {why}" in said(campus)
+    assert why in " ".join(installer(campus, "doctor").stdout.split())
+    campus.put(CONFIG, OIDC + "  names: {map: /etc/jupyterhub/names}\n  server_tokens: [id_token]\n" + NO_KERNELS)
+    assert why in " ".join(apply_as_root(campus).stderr.split())
+    configure(campus, OIDC)
+
+
 def test_a_list_that_is_none_is_told_and_changes_nothing(campus: Machine) -> None:
     campus.put("/etc/jupyterhub/userlist", "lena admin\neve admn\n")
     campus.put(CONFIG, OIDC.replace("{groups: [students]", "{file: /etc/jupyterhub/userlist") + NO_KERNELS)

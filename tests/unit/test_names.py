@@ -101,6 +101,16 @@ def test_the_map_goes_first_and_its_accounts_are_nobody_elses() -> None:
     assert account_of("bob", naming) == "bob"
 
 
+def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
+    assert read_map("\ufeffada grace\n") == {"ada": "grace"}
+
+
+def test_where_case_counts_two_names_are_two() -> None:
+    assert read_map("ada x\nAda y", fold=False) == {"ada": "x", "Ada": "y"}
+    with pytest.raises(ValueError, match="is the same name as"):
+        read_map("Jose\u0301 x\nJos\u00e9 y", fold=False)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -111,6 +121,8 @@ def test_the_map_goes_first_and_its_accounts_are_nobody_elses() -> None:
         ("ada -u", "line 1: '-u'"),
         ("ada x\nada y", "line 2: ada is there twice"),
         ("ada x\nbob x", "line 2: x is there twice"),
+        ("ada x\nAda y", "line 2: Ada is the same name as ada (auth.names.rule)"),
+        ("Jose\u0301 x\njos\u00e9 y", "line 2: jos\u00e9 is the same name as Jose\u0301 (auth.names.rule)"),
     ],
 )
 def test_a_map_that_is_none(text: str, said: str) -> None:

@@ -139,6 +139,17 @@ def test_a_map_that_is_none(tmp_path: Path) -> None:
         load(file).naming()
 
 
+def test_a_map_with_one_name_twice(tmp_path: Path) -> None:
+    """In whatever case: it would be one of the two accounts, as it happens."""
+    names = tmp_path / "names"
+    names.write_text("\ufeffada x\nAda y\n")
+    settings = {**SETTINGS, "names": {**SETTINGS["names"], "map": str(names)}}
+    with pytest.raises(Unreadable, match=f"{names}: line 2: Ada is the same name as ada"):
+        SignIn(settings).naming()
+    exact = {**settings["names"], "rule": "exact"}
+    assert SignIn({**settings, "names": exact}).naming().mapped == {"ada": "x", "Ada": "y"}
+
+
 def test_the_answer_in_words() -> None:
     answer = Answer("Ada", "ada", allowed=True, admin=True, why="named", owner="countess")
     assert lines(answer) == [

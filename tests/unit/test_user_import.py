@@ -104,7 +104,7 @@ def test_an_address_gets_its_account_and_its_line(tmp_path: Path) -> None:
 
 
 def test_what_is_in_the_files_is_left(tmp_path: Path) -> None:
-    (tmp_path / "names").write_text("# ours\nAda@Example.org ada-of-tests # since 2024\n")
+    (tmp_path / "names").write_text("\ufeffada@example.ORG ada-of-tests # since 2024\n")
     (tmp_path / "userlist").write_text("ada@example.org admin\n")
     wished = user_import.prepare(table(tmp_path, PEOPLE), elsewhere(tmp_path))
     assert wished.pairs == ("grace@example.org grace-of-tests",)
@@ -118,6 +118,8 @@ def test_what_is_in_the_files_is_left(tmp_path: Path) -> None:
         ("name,identity\nada,x#y\n", "", "is no name at a login provider"),
         ("name,identity\nada,a@b.c\ngrace,A@B.C\n", "", "line 3: A@B.C is in line 2 already"),
         ("name,identity\nada,a@b.c\n", "a@b.c grace\n", "line 2: a@b.c has the account grace already"),
+        ("name,identity\nada,A@b.c\n", "\ufeffa@B.c grace\n", "line 2: A@b.c has the account grace already"),
+        ("name,identity\nada,jos\u00e9\ngrace,Jose\u0301\n", "", "line 3: Jose\u0301 is in line 2 already"),
         ("name,identity\nada,a@b.c\n", "x@y.z ada\n", "line 2: the account ada is x@y.z's"),
         ("name,identities\nada,\n", "", "did you mean identity?"),
     ],

@@ -15,6 +15,8 @@ from installer.config.auth import Allow, Auth, Names
 from installer.config.models import Config
 from installer.host.errors import Problem
 from installer.hub import owners
+from installer.hub.names import read_map
+from installer.hub.rules import read_list
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -51,6 +53,16 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     file.write_bytes(b"\xff x\n")
     with pytest.raises(Problem, match="not UTF-8"):
         user_lists.names(file)
+
+
+def test_they_are_read_as_the_hub_reads_them(tmp_path: Path) -> None:
+    file = tmp_path / "names"
+    text = "\ufeffa#b\n# gone\nada admin # she\ngrace\t# too\n"
+    file.write_text(text)
+    assert user_lists.names(file) == set(read_list(text)) == {"a#b", "ada", "grace"}
+    text = "\ufeffada x\ngrace y# she\n"
+    file.write_text(text)
+    assert user_lists.pairs(file) == read_map(text)
 
 
 def test_places_that_name_an_account(tmp_path: Path) -> None:
