@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import text
 
 from installer.hub.linux_accounts import uid_of
+from installer.hub.owners import LDAP, THEIRS
 
 _LONGEST_NAME = 255
 _TABLE = """
@@ -48,26 +49,28 @@ class Identities:
 
     def account_of(self, identity: Identity) -> str | None:
         """The account that an identity has, as long as that is there."""
-        row = self._session.execute(
-            text("SELECT account FROM installer_identities WHERE provider = :provider AND subject = :subject"),
-            vars(identity),
-        ).first()
-        return row[0] if row and uid_of(row[0]) is not None else None
+        row = self._row_of(identity)
+        return row[0] if row else None
 
     def name_of(self, identity: Identity) -> str:
         """The name that an identity was let in by last, as long as the account is there; "" where there is none."""
-        row = self._session.execute(
-            text("SELECT account, name FROM installer_identities WHERE provider = :provider AND subject = :subject"),
-            vars(identity),
-        ).first()
-        return str(row[1]) if row and uid_of(row[0]) is not None else ""
+        row = self._row_of(identity)
+        return row[1] if row else ""
+
+    def _row_of(self, identity: Identity) -> tuple[str, str] | None:
+        wanted = f"SELECT account, name FROM installer_identities WHERE {THEIRS} AND subject = :subject"  # noqa: S608 - ours
+        row = self._session.execute(text(wanted), vars(identity)).first()
+        return (str(row[0]), str(row[1])) if row and uid_of(row[0]) is not None else None
 
     def owner_of(self, account: str) -> Identity | None:
         """The identity that has an account, as long as that is there."""
         row = self._session.execute(
             text("SELECT provider, subject FROM installer_identities WHERE account = :account"), {"account": account}
         ).first()
-        return Identity(*row) if row and uid_of(account) is not None else None
+        if row is None or uid_of(account) is None:
+            return None
+        provider, subject = row
+        return Identity(LDAP if provider.startswith(("ldap://", "ldaps://")) else provider, subject)
 
     def forget(self, account: str) -> None:
         """Note that an account is nobody's."""
@@ -79,8 +82,8 @@ class Identities:
         row = {"account": account, "name": as_noted(name), **vars(identity)}
         self._session.execute(
             text(
-                "DELETE FROM installer_identities WHERE account = :account "
-                "OR (provider = :provider AND subject = :subject)"
+                "DELETE FROM installer_identities WHERE account = :account "  # noqa: S608 - ours
+                f"OR ({THEIRS} AND subject = :subject)"
             ),
             row,
         )

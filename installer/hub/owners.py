@@ -19,6 +19,14 @@ from pathlib import Path
 SECONDS = 10
 """How long the hub may be at work in its database."""
 
+LDAP = "ldap"
+"""What a directory is noted as."""
+
+THEIRS = """
+(provider = :provider OR (:provider = 'ldap' AND (provider LIKE 'ldap://%' OR provider LIKE 'ldaps://%')))
+"""
+"""Rows of one provider; a directory was noted by its address once."""
+
 
 def owners(database: str) -> dict[str, str]:
     """The name for each account; none where nobody has come from a provider yet."""
@@ -29,8 +37,8 @@ def owners(database: str) -> dict[str, str]:
 def owners_at(database: str, provider: str) -> dict[str, str]:
     """The same, of those alone who have come from one provider."""
     with _table(database, "ro") as line:
-        wanted = "SELECT account, name FROM installer_identities WHERE provider = ?"
-        return {} if line is None else dict(line.execute(wanted, (provider,)))
+        wanted = f"SELECT account, name FROM installer_identities WHERE {THEIRS}"  # noqa: S608 - ours
+        return {} if line is None else dict(line.execute(wanted, {"provider": provider}))
 
 
 def moved(database: str, account: str, new: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from installer.hub.names import Naming, read_map
+from installer.hub.owners import LDAP
 from installer.hub.rules import Rules, read_list
 
 _Read = TypeVar("_Read")
@@ -34,7 +35,8 @@ class SignIn:
     def vouching(self) -> str:
         """Who vouches for people, as it is noted beside whose an account is."""
         if self.settings["provider"] == "ldap":
-            return str(self.settings["ldap"]["url"])
+            # Not by its address: it has many (another port, another domain controller), and its ids are nobody else's.
+            return LDAP
         return str(self.settings["issuer"] or self.settings["url"] or self.settings["provider"]).rstrip("/")
 
     def rules(self) -> Rules:

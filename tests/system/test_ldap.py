@@ -26,6 +26,14 @@ SECRET_FILE = "/etc/jupyterhub/secrets/ldap_password"
 WRONG_NAMES = ("*", "len*", "lena)(uid=*", "*)(|(uid=*", "lena))(", "\\2a", "(", "lena,ou=people", "+", "#x")
 ELSEWHERE = "elsewhere.test"
 
+CHANGED = """if True:
+    import sqlite3, sys
+    line = sqlite3.connect(sys.argv[1])
+    line.execute(sys.argv[2], sys.argv[3:])
+    line.commit()
+"""
+"""What an older release did to its database."""
+
 Campus = tuple[Machine, DirectoryServer]
 
 
@@ -312,6 +320,27 @@ def test_in_the_clear_only_on_this_machine(campus: Campus) -> None:
     )
     directory.stop()
     directory.start()
+
+
+def test_another_way_to_the_directory_is_the_same_directory(campus: Campus) -> None:
+    """Also for those whom an older release has noted by the address. Who is forgotten is nobody's, until named."""
+    machine, _ = campus
+    change = "update installer_identities set provider = ? where account = 'lena'"
+    database = "/var/lib/jupyterhub/jupyterhub.sqlite"
+    words = ["python3", "-c", CHANGED, database, change, f"ldaps://{DIRECTORY}"]
+    machine.run(words, user="jupyter", cwd="/")
+    for url in (f"ldaps://{DIRECTORY}:636", f"ldap://{DIRECTORY}"):
+        configure(machine, config(url=url))
+        for name in ("lena", "otto"):
+            assert enters(machine, name)["name"] == name
+    machine.run(
+        ["/opt/jupyter/.venv/bin/python", "-I", "-m", "installer.hub.owners", "--gone", "lena", database],
+        user="jupyter", cwd="/",
+    )  # fmt: skip
+    is_told(machine, "lena", PASSWORD, httpx.codes.FORBIDDEN, "you can't use this hub")
+    assert "refused: the account lena was there before" in said(machine)
+    configure(machine, config().replace("allow: {", "allow: {users: [lena], "))
+    assert enters(machine, "lena")["name"] == "lena"
 
 
 def test_a_place_that_follows_from_the_name(campus: Campus) -> None:

@@ -294,6 +294,22 @@ def test_another_provider_is_another_identity(owners: Identities) -> None:
     assert admit(owners, "1", "grace", provider="q", allow={**SETTINGS["allow"], "users": ["grace"]}).allowed
 
 
+@pytest.mark.usefixtures("machine")
+def test_a_directory_is_the_same_at_another_address(owners: Identities) -> None:
+    """Older releases noted the address; ids of a directory are nobody else's anywhere."""
+    owners.give("local", Identity("ldap://l.example", "1"), "local")
+    assert owners.owner_of("local") == Identity("ldap", "1")
+    assert admit(owners, "1", "local", provider="ldap").why == "local"
+    assert admit(owners, "1", "renamed", provider="ldap").why == "local"
+    with pytest.raises(NoAccount, match="somebody else's"):
+        admit(owners, "2", "local", provider="ldap", allow={**SETTINGS["allow"], "users": ["local"]})
+    with pytest.raises(NoAccount, match="was there before"):
+        admit(owners, "1", "local")
+    owners.give("alone", Identity("ldaps://l.example:636", "3"), "alone")
+    owners.give("grace", Identity("ldap", "3"), "grace")
+    assert owners.owner_of("alone") is None, "one account for one identity"
+
+
 def test_nothing_is_made_or_noted_for_those_who_are_refused(owners: Identities, machine: dict[str, Any]) -> None:
     before = dict(machine)
     assert not admit(owners, "1", "eve", allow={**SETTINGS["allow"], "groups": []}).allowed

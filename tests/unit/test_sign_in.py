@@ -118,6 +118,16 @@ def test_whose_the_account_is_counts(
     assert answer[1] in str(found["why"])
 
 
+def test_owners_of_a_directory_are_found_by_any_of_its_addresses(tmp_path: Path) -> None:
+    database = tmp_path / "hub.sqlite"
+    session = Session(create_engine(f"sqlite:///{database}"))
+    for account, provider in (("a", "ldap://l"), ("b", "ldaps://m:636"), ("c", "ldap"), ("d", "https://ldap.test")):
+        Identities(session).give(account, Identity(provider, account), account)
+    sign_in = SignIn({**SETTINGS, "provider": "ldap"})
+    assert owners_at(str(database), sign_in.vouching) == {"a": "a", "b": "b", "c": "c"}
+    assert owners_at(str(database), "https://ldap.test") == {"d": "d"}
+
+
 def test_a_list_is_read_anew(tmp_path: Path) -> None:
     listed = tmp_path / "userlist"
     settings = {**SETTINGS, "allow": {**SETTINGS["allow"], "file": str(listed)}}
