@@ -14,14 +14,20 @@ class Attempts:
     def __init__(self) -> None:
         self._failed: dict[str, list[float]] = {}
 
-    def wait(self, name: str) -> float:
-        """For how many seconds somebody has to wait; 0 where they needn't."""
-        recent = self._recent(name)
-        return recent[-MOST] + SECONDS - time.monotonic() if len(recent) >= MOST else 0.0
+    def begin(self, name: str) -> float:
+        """Seconds that somebody has to wait; 0 where they needn't: then one is noted as wrong, before it is looked at.
 
-    def failed(self, name: str) -> None:
-        """Note a wrong one."""
-        self._failed[name] = [*self._recent(name), time.monotonic()]
+        Else many at once would all be looked at.
+        """
+        recent = self._recent(name)
+        if len(recent) >= MOST:
+            return recent[-MOST] + SECONDS - time.monotonic()
+        self._failed[name] = [*recent, time.monotonic()]
+        return 0.0
+
+    def take_back(self, name: str) -> None:
+        """Note that one wasn't wrong after all."""
+        self._failed[name] = self._recent(name)[:-1]
 
     def forget(self, name: str) -> None:
         """Note that somebody was right."""

@@ -113,19 +113,22 @@ class ChangePasswordHandler(BaseHandler):  # type: ignore[misc]
 
     async def _change(self, name: str, current: str, new: str) -> None:
         """Raises Declined."""
-        if (seconds := self.attempts.wait(name)) > 0:
-            self.log.warning("Change of the password of %.64r refused: too many wrong ones", name)
-            raise Declined(f"Too many wrong passwords. Try again in {seconds / 60 + 1:.0f} minutes.")
         if new != self.get_argument("again", "", strip=False):
             raise Declined("The new password is not the same in both fields.")
         if new == current:
             raise Declined("The new password is the old one.")
+        if (seconds := self.attempts.begin(name)) > 0:
+            self.log.warning("Change of the password of %.64r refused: too many wrong ones", name)
+            raise Declined(f"Too many wrong passwords. Try again in {seconds / 60 + 1:.0f} minutes.")
         try:
             await self.authenticator.change_password(name, current, new)
         except Declined as why:
             self.log.warning("Change of the password of %.64r refused: %s", name, why)
-            if why.wrong:
-                self.attempts.failed(name)
+            if not why.wrong:
+                self.attempts.take_back(name)
+            raise
+        except web.HTTPError:
+            self.attempts.take_back(name)
             raise
         self.attempts.forget(name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -395,6 +396,18 @@ def test_a_new_password_and_a_new_name(campus: Machine) -> None:
     with Visitor(campus) as visitor:
         assert visitor.login("hedy", NEWER).status_code == httpx.codes.FORBIDDEN
         assert not is_in(visitor)
+
+
+def test_guesses_at_the_old_one_are_counted_before_they_are_looked_at(campus: Machine) -> None:
+    once = given(installer(campus, "user", "add", "nina"))
+    with Visitor(campus) as visitor:
+        visitor.login("nina", once)
+        change(visitor, once, NEW)
+        with ThreadPoolExecutor(12) as threads:
+            told = Counter(threads.map(lambda number: said(change(visitor, f"guess {number}", NEWER)), range(12)))
+    assert told.pop("The current password is wrong.") == 5
+    assert sum(told.values()) == 7
+    assert all(why.startswith("Too many wrong passwords. Try again in") for why in told)
 
 
 def test_who_deletes_somebody_in_the_hub_deletes_the_password(campus: Machine, teacher: Visitor) -> None:
