@@ -236,10 +236,14 @@ def disks(group: str) -> dict[str, int | None]:
 
 
 def forget() -> None:
-    """Have systemd drop what it was told of slices."""
-    told = [path.name.removesuffix(".d") for path in SET_HERE.glob(f"{slice_of(0).removesuffix('0.slice')}*.slice.d")]
-    if told:
-        asked(["/usr/bin/systemctl", "revert", "--", *told])
+    """Have systemd drop what it was told of slices: that alone, and no file that an admin has written for one."""
+    told = SET_HERE.glob(f"{slice_of(0).removesuffix('0.slice')}*.slice.d")
+    files = [
+        path for each in told for name in sorted(_IN_FILES | _SHARES) if (path := each / f"50-{name}.conf").exists()
+    ]
+    put_away(files)
+    if files:
+        asked(RELOAD)
 
 
 def main() -> None:

@@ -278,7 +278,13 @@ def test_what_the_documentation_says_of_cron_and_ssh(limited: tuple[Machine, Vis
 
 
 def test_an_uninstall_forgets_what_systemd_was_told(limited: tuple[Machine, Visitor, Visitor]) -> None:
+    """And deletes no file that an admin has written for a slice."""
     machine, _, _ = limited
+    uid = machine.run(["id", "-u", "joan"]).stdout.strip()
+    edited = f"/etc/systemd/system/jupyterusers-{uid}.slice.d"
+    machine.put(f"{edited}/override.conf", "[Slice]\nAllowedCPUs=0\n")
+    assert machine.run(["ls", f"/run/systemd/system.control/jupyterusers-{uid}.slice.d"]).stdout
     assert installer(machine, "uninstall", "--purge", "--yes").ok
     left = "ls -d /run/systemd/system.control/jupyterusers* /etc/systemd/system/jupyterusers*"
-    assert machine.run(left, check=False).stdout == ""
+    assert machine.run(left, check=False).stdout == f"{edited}\n"
+    assert machine.read(f"{edited}/override.conf").startswith("[Slice]")
