@@ -492,6 +492,8 @@ def test_another_name_here_keeps_whose_it_is(campus: Machine) -> None:
     added = installer(campus, "user", "add", "hopper")
     assert added.ok, added
     assert "hopper does not get in: no rule of auth.allow lets them in" in added.stdout
+    assert campus.read("/etc/jupyterhub/userlist") == "", "the line went with the account"
+    campus.put("/etc/jupyterhub/userlist", "grace\n")
     assert enters(campus, "u3")["name"] == "grace"
     assert not campus.run(["test", "-e", "/home/grace/notes"], check=False).ok
 
