@@ -14,10 +14,10 @@ from typing import TextIO
 
 from installer.commands import user, user_lists
 from installer.commands import user_accounts as accounts
+from installer.commands.user_lists import folded
 from installer.config.auth import Auth
 from installer.host import files, paths
 from installer.host.errors import Problem, UsageProblem
-from installer.hub.names import folded
 from installer.resources.secret import new_password
 
 _COLUMNS = ("name", "groups", "identity")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import stat
+import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from installer.host import files
 from installer.host.errors import Problem
-from installer.hub.rules import words_of
 
 
 def pairs(file: Path) -> dict[str, str]:
@@ -26,7 +26,13 @@ def pairs(file: Path) -> dict[str, str]:
 
 def names(file: Path) -> set[str]:
     """The names of a list; none where there is no file. Raises Problem."""
-    return {words[0] for line in _lines(file) if (words := words_of(line))}
+    return {words[0] for line in _lines(file) if (words := re.split(r"[ \t]#|^#", line)[0].split())}
+
+
+def folded(name: str, *, fold: bool) -> str:
+    """A name at the login provider as the hub compares it. fold: whether case counts for nothing."""
+    plain = unicodedata.normalize("NFC", name)
+    return plain.lower() if fold else plain
 
 
 def append(file: Path, lines: Iterable[str]) -> None:

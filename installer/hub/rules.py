@@ -133,11 +133,6 @@ def _is_admin(person: Person, rules: Rules, naming: Naming) -> bool:
     )
 
 
-def words_of(line: str) -> list[str]:
-    """What stands in a line of such a file, without the remark behind a #. That may be in a name: not as its first."""
-    return re.split(r"[ \t]#|^#", line)[0].split()
-
-
 def read_list(text: str) -> dict[str, bool]:
     """People, and whether each is an admin, out of the text of a file: a name a line, `admin` behind it.
 
@@ -145,7 +140,7 @@ def read_list(text: str) -> dict[str, bool]:
     """
     listed: dict[str, bool] = {}
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
-        words = words_of(line)
+        words = re.split(r"[ \t]#|^#", line)[0].split()
         if not words:
             continue
         if words[1:] not in ([], ["admin"]):

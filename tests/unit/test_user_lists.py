@@ -15,7 +15,7 @@ from installer.config.auth import Allow, Auth, Names
 from installer.config.models import Config
 from installer.host.errors import Problem
 from installer.hub import owners
-from installer.hub.names import read_map
+from installer.hub.names import Naming, read_map
 from installer.hub.rules import read_list
 
 REPOSITORY = Path(__file__).parents[2]
@@ -63,6 +63,9 @@ def test_they_are_read_as_the_hub_reads_them(tmp_path: Path) -> None:
     text = "\ufeffada x\ngrace y# she\n"
     file.write_text(text)
     assert user_lists.pairs(file) == read_map(text)
+    for name in ("Ada", "Jose\u0301", "\u0130x"):
+        for fold in (True, False):
+            assert user_lists.folded(name, fold=fold) == Naming(fold=fold).folded(name)
 
 
 def test_places_that_name_an_account(tmp_path: Path) -> None:
