@@ -75,9 +75,12 @@ class Kernel:
 
     # --- requests --------------------------------------------------------------------------------
 
-    def ask(self, kind: str, content: Mapping[str, Any], channel: str = "shell") -> str:
-        """Ask something, and return the id of the request, without waiting for the answer."""
-        return self._send(kind, content, channel, {})
+    def ask(self, kind: str, content: Mapping[str, Any], channel: str = "shell", *, subshell: str = "") -> str:
+        """Ask something, and return the id of the request, without waiting for the answer.
+
+        subshell: the id of the one that is asked, if it isn't the main shell.
+        """
+        return self._send(kind, content, channel, {}, {"subshell_id": subshell} if subshell else {})
 
     def send(self, code: str, *, may_ask: bool = False) -> str:
         """Have a cell run, and return the id of the request, without waiting for the answer.
@@ -133,6 +136,12 @@ class Kernel:
                 return
             self._receive(deadline, f"{text!r} to be printed by {request}, having heard {self._heard[request]}")
 
+    def wait_for_idle(self, request: str, *, seconds: float = SECONDS) -> None:
+        """Return once the kernel has told that it is done with a request that has no reply."""
+        deadline = time.monotonic() + seconds
+        while not any(said["content"].get("execution_state") == "idle" for said in self._heard[request]):
+            self._receive(deadline, f"the end of {request}, having heard {self._heard[request]}")
+
     def close(self) -> None:
         """Hang up; the kernel goes on. The same again does nothing."""
         with suppress(websocket.WebSocketException, OSError):
@@ -142,11 +151,18 @@ class Kernel:
 
     # --- messages --------------------------------------------------------------------------------
 
-    def _send(self, kind: str, content: Mapping[str, Any], channel: str, parent: Mapping[str, Any]) -> str:
+    def _send(
+        self,
+        kind: str,
+        content: Mapping[str, Any],
+        channel: str,
+        parent: Mapping[str, Any],
+        more: Mapping[str, Any] | None = None,
+    ) -> str:
         request = uuid.uuid4().hex
         header = {
             "msg_id": request, "msg_type": kind, "session": self._session, "username": "", "version": "5.3",
-            "date": "2026-01-01T00:00:00Z",
+            "date": "2026-01-01T00:00:00Z", **(more or {}),
         }  # fmt: skip
         message = {"header": header, "parent_header": parent, "metadata": {}, "content": content, "channel": channel}
         self._connection.send(json.dumps(message))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.system.machine_cgroup import Cgroup
 from tests.system.machine_host import CLAIMS, cache_dir, locked
 from tests.system.machine_network import BASE, Network
 from tests.system.machine_process import run
+
+_IN_USE_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,11 @@ class Claim:
         self.cgroup.kill()
         self.cgroup.remove()
         self.network.remove()
+        deadline = time.monotonic() + _IN_USE_SECONDS
         while os.path.ismount(self.root):
-            run(["umount", self.root])
+            # Whoever goes through the host's files (updatedb, a backup) may be in there for a moment.
+            if not run(["umount", self.root], check=time.monotonic() > deadline).ok:
+                time.sleep(0.2)
 
     def release(self) -> None:
         """Take the machine away with all it left."""

@@ -91,6 +91,14 @@ def usage(visitor: Visitor, kernel: Kernel) -> str:
     return visitor.get(path, follow=False).text
 
 
+def touch_a_slider(kernel: Kernel) -> None:
+    """Have a widget's message dealt with in a shell of its own, as JupyterLab does, whatever the main one is at."""
+    made = kernel.answer(kernel.ask("create_subshell_request", {}, "control")).content
+    target = {"comm_id": "1234", "target_name": "nobody's", "data": {}}
+    asked = kernel.ask("comm_open", target, subshell=str(made["subshell_id"]))
+    kernel.wait_for_idle(asked)
+
+
 def running(machine: Machine) -> set[str]:
     """Whose servers run, by their processes."""
     listed = machine.run(["ps", "-e", "-o", "user:32,args"]).stdout
@@ -118,6 +126,7 @@ def test_what_is_at_work_is_spared(campus: Machine, tmp_path: Path) -> None:
         at_work = begin(campus, stack, CELL)
         cell = at_work.start_kernel()
         cell.wait_for_output(cell.send("print('at it'); import time; time.sleep(3600)"), "at it")
+        touch_a_slider(cell)
         cell.close()
         # The kernel says that it has done, with the answer to that alone.
         assert "kernel_memory" in usage(at_work, cell)
@@ -172,6 +181,7 @@ def test_kernels_and_terminals_by_themselves(campus: Machine) -> None:
         idle, busy = visitor.start_kernel(), visitor.start_kernel()
         idle.run("1 + 1")
         busy.wait_for_output(busy.send("print('at it'); import time; time.sleep(3600)"), "at it")
+        touch_a_slider(busy)
         job, unused = type_into_terminal(visitor, "sleep 3600"), type_into_terminal(visitor)
         api = f"/user/{IDLE}/api"
 

@@ -20,6 +20,7 @@ from installer.hub.culler import Judge
 from installer.hub.culling import End, Limits, Rules, end_of, groups_of, in_words, read_rules
 from installer.hub.in_server.jobs import Process, read_process, with_jobs
 from installer.hub.in_server.polling import is_page, is_use_of_api, with_all
+from installer.hub.in_server.shells import Shells
 
 HOUR = 3600
 RULES = Rules(
@@ -235,3 +236,33 @@ def test_a_name_with_brackets(tmp_path: Path) -> None:
 
 def test_the_rules_are_json_that_people_can_read() -> None:
     assert json.loads(feature.rules(Culler()))["timeout"] == HOUR
+
+
+def status(state: str, kind: str = "execute_request", *, subshell: str = "", process: str = "1") -> dict[str, object]:
+    """What a kernel publishes of a request."""
+    parent = {"msg_type": kind, **({"subshell_id": subshell} if subshell else {})}
+    header = {"msg_type": "status", "session": process}
+    return {"header": header, "parent_header": parent, "content": {"execution_state": state}}
+
+
+@pytest.mark.parametrize(
+    ("said", "busy"),
+    [
+        ([], False),
+        ([status("busy")], True),
+        ([status("busy"), status("idle")], False),
+        # A slider, in the middle of a cell.
+        ([status("busy"), status("busy", "comm_msg", subshell="a"), status("idle", "comm_msg", subshell="a")], True),
+        # And a button that is at it for longer than the cell.
+        ([status("busy"), status("busy", "comm_msg", subshell="a"), status("idle")], True),
+        ([status("busy"), status("idle", "usage_request")], True),
+        ([status("busy", "usage_request")], False),
+        # Nobody tells of the end of what a kernel was at when it died.
+        ([status("busy"), status("starting", "", process="2")], False),
+    ],
+)
+def test_a_kernel_is_busy_as_long_as_one_of_its_shells_is(said: list[dict[str, object]], *, busy: bool) -> None:
+    shells = Shells(lambda kind: kind not in {"usage_request", ""})
+    for message in said:
+        shells.hear(message)
+    assert shells.busy is busy

@@ -8,10 +8,12 @@ terminal, counts for nothing: such a server would be stopped at work. Here it is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import zmq
+from jupyter_client.session import Session
 from jupyter_server._tz import utcnow
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from traitlets import Bool, Float
@@ -19,9 +21,12 @@ from traitlets.config import LoggingConfigurable
 
 from installer.hub.in_server.jobs import Computing, own_cgroup, processes, with_jobs
 from installer.hub.in_server.polling import is_page, is_use_of_api, with_all
+from installer.hub.in_server.shells import Shells
 
 _A_LOT = 0.1
 """Of one processor: what an idle kernel, or a language server, stays well below."""
+_STATUS = b"kernel."
+"""What ipykernel, which alone has several shells, publishes its status under; what cells print isn't."""
 
 
 class Watch(LoggingConfigurable):
@@ -43,6 +48,8 @@ class Watch(LoggingConfigurable):
         # Kernels that run are culled by this, too, whether or not the server is.
         kernels = self._settings["kernel_manager"]
         kernels.untracked_message_types = with_all(kernels.untracked_message_types)
+        self._shells: dict[str, tuple[Shells, Callable[[], None]]] = {}
+        self._follow(kernels)
         if not self.spare_open:
             _count_what_people_do()
 
@@ -61,6 +68,8 @@ class Watch(LoggingConfigurable):
 
     def look(self, now: datetime) -> None:
         """Note what is going on, where Jupyter's server looks for it (`*_last_activity`), and tell the hub."""
+        for name in [name for name in self._shells if name not in self._settings["kernel_manager"]]:
+            self._shells.pop(name)[1]()  # of a kernel that was not shut down, but died
         if self.spare_busy and self.is_busy(now):
             self._settings["busy_last_activity"] = now
         if self.spare_open and self.is_open():
@@ -72,13 +81,38 @@ class Watch(LoggingConfigurable):
     def is_busy(self, now: datetime) -> bool:
         """Whether a kernel is busy, a terminal has a job, or something else computes."""
         computing = self._computing.share() > _A_LOT if self._computing else False
-        busy = any(kernel["execution_state"] == "busy" for kernel in self._kernels())
+        busy = any(kernel["execution_state"] == "busy" for kernel in self._kernels()) or self._shells_at_work(now)
         terminals = self._terminals()
         at_work = with_jobs(_shells(terminals), processes(self._cgroup)) if self._cgroup and terminals else set()
         for name in at_work:
             # Terminals are culled by this, which else is the time of the last output.
             terminals[name].last_activity = now
         return computing or busy or bool(at_work)
+
+    def _shells_at_work(self, now: datetime) -> bool:
+        """Whether a kernel is busy that Jupyter's server may take for idle."""
+        kernels = self._settings["kernel_manager"]
+        at_work = [name for name, (shells, _) in self._shells.items() if shells.busy]
+        for name in at_work:
+            # Kernels are culled by this, which else is the time of what they said last.
+            kernels.get_kernel(name).last_activity = now
+        return bool(at_work)
+
+    def _follow(self, kernels: Any) -> None:  # noqa: ANN401 - Jupyter's
+        """Hear what kernels say for as long as their server does."""
+        start, stop = kernels.start_watching_activity, kernels.stop_watching_activity
+
+        def started(name: str) -> None:
+            start(name)
+            shells = Shells(kernels.track_message_type)
+            self._shells[name] = shells, _listen(kernels.get_kernel(name), shells)
+
+        def stopped(name: str) -> None:
+            stop(name)
+            if name in self._shells:
+                self._shells.pop(name)[1]()
+
+        kernels.start_watching_activity, kernels.stop_watching_activity = started, stopped
 
     def is_open(self) -> bool:
         """Whether a tab is connected to a kernel or a terminal."""
@@ -117,6 +151,25 @@ class Watch(LoggingConfigurable):
 
 def _shells(terminals: Mapping[str, Any]) -> dict[str, int]:
     return {name: terminal.ptyproc.pid for name, terminal in terminals.items()}
+
+
+def _listen(kernel: Any, shells: Shells) -> Callable[[], None]:  # noqa: ANN401 - Jupyter's
+    """Have them hear a kernel of Jupyter's server. Returns what ends that."""
+    session = Session(config=kernel.session.config, key=kernel.session.key)
+    stream = kernel.connect_iopub()
+    stream.socket.setsockopt(zmq.UNSUBSCRIBE, b"")
+    stream.socket.setsockopt(zmq.SUBSCRIBE, _STATUS)
+
+    def hear(parts: list[Any]) -> None:
+        shells.hear(session.deserialize(session.feed_identities(parts)[1]))
+
+    stream.on_recv(hear)
+
+    def end() -> None:
+        if not stream.closed():
+            stream.close()
+
+    return end
 
 
 def _count_what_people_do() -> None:
