@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import stat
-import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from installer.host import files
 from installer.host.errors import Problem
+from installer.hub.names import folded
 from installer.hub.rules import words_of
 
 
@@ -50,20 +50,15 @@ def remove_account(file: Path, account: str) -> bool:
 
 def remove_names(file: Path, names: Iterable[str], *, fold: bool) -> bool:
     """Take names out of a list; whether any was there. fold: whether capitals make no difference. Raises Problem."""
-
-    def folded(name: str) -> str:
-        plain = unicodedata.normalize("NFC", name)
-        return plain.lower() if fold else plain
-
-    wanted = {folded(name) for name in names}
-    return _strike(file, lambda words: folded(words[0]) in wanted)
+    wanted = {folded(name, fold=fold) for name in names}
+    return _strike(file, lambda words: folded(words[0], fold=fold) in wanted)
 
 
 def _strike(file: Path, unwanted: Callable[[list[str]], bool]) -> bool:
     """Take out the lines with such words, comments behind them and all."""
 
     def stays(line: str) -> bool:
-        words = re.split(r"(?:^|\s)#", line.removeprefix("\ufeff"))[0].split()
+        words = words_of(line.removeprefix("\ufeff"))
         return not words or not unwanted(words)
 
     return _change(file, lambda text: "".join(filter(stays, text.splitlines(keepends=True))))
